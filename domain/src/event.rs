@@ -1,0 +1,90 @@
+//! Events: what others are told. CloudEvents 1.0 (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>).
+
+use crate::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The `source` of every event.
+pub const SOURCE: &str = "/inventory";
+
+words! {
+    /// The types of events, as they are sent.
+    pub enum EventType {
+        /// A product was created.
+        ProductCreated = "inventory.product.created",
+        /// A product was changed.
+        ProductUpdated = "inventory.product.updated",
+        /// A product was archived.
+        ProductArchived = "inventory.product.archived",
+        /// Units arrived.
+        StockReceived = "inventory.stock.received",
+        /// Units were added or taken away for a reason.
+        StockAdjusted = "inventory.stock.adjusted",
+        /// A stock item came down to its reorder point.
+        StockLow = "inventory.stock.low",
+        /// A stock item has nothing available.
+        StockOut = "inventory.stock.out",
+        /// A stock item is well above its reorder point again.
+        StockRecovered = "inventory.stock.recovered",
+        /// An order was taken and waits for its decision.
+        OrderPlaced = "inventory.order.placed",
+        /// An order has its stock.
+        OrderConfirmed = "inventory.order.confirmed",
+        /// An order was refused.
+        OrderRejected = "inventory.order.rejected",
+        /// An order waits for stock.
+        OrderBackordered = "inventory.order.backordered",
+        /// An order left.
+        OrderShipped = "inventory.order.shipped",
+        /// An order was cancelled.
+        OrderCancelled = "inventory.order.cancelled",
+        /// An order's hold ran out.
+        OrderExpired = "inventory.order.expired",
+        /// A location was created or changed.
+        LocationChanged = "inventory.location.changed",
+        /// An alert was acknowledged.
+        AlertAcknowledged = "inventory.alert.acknowledged",
+        /// A message was parked.
+        MessageParked = "inventory.message.parked",
+        /// A parked message is sent to its queue again.
+        MessageReplayed = "inventory.message.replayed",
+    }
+}
+
+/// A CloudEvent in the structured JSON form.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event<'a, T> {
+    /// Stable: the same event sent twice has the same id.
+    pub id: Uuid,
+    /// Always [`SOURCE`].
+    pub source: &'static str,
+    /// Always `1.0`.
+    pub specversion: &'static str,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// What it happened to: `<resource>/<id>`. Events of one subject are sent in order.
+    pub subject: &'a str,
+    /// When.
+    pub time: Timestamp,
+    /// Always `application/json`.
+    pub datacontenttype: &'static str,
+    /// The thing after the event.
+    pub data: &'a T,
+}
+
+impl<'a, T> Event<'a, T> {
+    /// An event of ours.
+    pub const fn new(id: Uuid, event_type: EventType, subject: &'a str, time: Timestamp, data: &'a T) -> Self {
+        Self {
+            id,
+            source: SOURCE,
+            specversion: "1.0",
+            event_type,
+            subject,
+            time,
+            datacontenttype: "application/json",
+            data,
+        }
+    }
+}

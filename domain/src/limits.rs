@@ -1,0 +1,44 @@
+//! Upper bounds on everything that comes from outside. A bound that a request exceeds is a clear refusal, never a cut.
+
+/// Units in one request: the seed's rule `0 <= quantity <= 10000`.
+pub const QUANTITY_MAX: i64 = 10_000;
+/// Units at one location; far below what 64-bit sums over a whole stock could overflow.
+pub const ON_HAND_MAX: i64 = 1_000_000_000;
+/// Reorder points and reorder quantities, in units.
+pub const REORDER_MAX: i64 = 1_000_000;
+/// A unit price, in minor units of its currency (one billion in a currency with cents is ten million).
+pub const UNIT_PRICE_MINOR_MAX: i64 = 1_000_000_000;
+/// Lines of one order.
+pub const ORDER_LINES_MAX: usize = 200;
+/// Minutes a hold may last: thirty days.
+pub const HOLD_MINUTES_MAX: i64 = 43_200;
+/// Characters of a SKU.
+pub const SKU_CHARS_MAX: usize = 64;
+/// Characters of a product's or location's name.
+pub const NAME_CHARS_MAX: usize = 200;
+/// Characters of a category.
+pub const CATEGORY_CHARS_MAX: usize = 100;
+/// Characters of a barcode (GS1 element strings end at 48; others are longer).
+pub const BARCODE_CHARS_MAX: usize = 64;
+/// Characters of a location's code.
+pub const CODE_CHARS_MAX: usize = 64;
+/// Characters of a customer's reference.
+pub const CUSTOMER_CHARS_MAX: usize = 100;
+/// Characters of a free note.
+pub const NOTE_CHARS_MAX: usize = 500;
+/// Priority of a location: 0 is served first.
+pub const PRIORITY_MAX: i64 = 10_000;
+/// Rows of one page of a list.
+pub const PAGE_LIMIT_MAX: i64 = 1_000;
+/// Rows of one page when the caller does not say.
+pub const PAGE_LIMIT_DEFAULT: i64 = 100;
+/// Rows a list may skip; deeper pages are a scan in disguise.
+pub const PAGE_SKIP_MAX: i64 = 1_000_000;
+/// Bytes of an order message: the payload limit of a standard Service Bus namespace.
+pub const ORDER_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes kept of a parked message's body.
+pub const PARKED_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Characters of a message id, as Service Bus allows.
+pub const MESSAGE_ID_CHARS_MAX: usize = 128;
+/// Characters of an idempotency key.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;

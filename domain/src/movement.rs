@@ -1,0 +1,77 @@
+//! Movements: the append-only ledger. On hand and reserved are the sums of its deltas (invariant I2).
+
+use crate::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+words! {
+    /// What kind of change a movement records.
+    pub enum MovementKind {
+        /// Units arrived.
+        Receipt = "receipt",
+        /// Units were added or taken away for a reason.
+        Adjustment = "adjustment",
+        /// Units were promised to an order.
+        Reservation = "reservation",
+        /// A promise was taken back (cancelled order).
+        Release = "release",
+        /// A hold's time was up.
+        Expiry = "expiry",
+        /// Units left for a customer.
+        Shipment = "shipment",
+    }
+}
+
+words! {
+    /// Why an adjustment was made.
+    pub enum Reason {
+        /// Goods received.
+        Receipt = "receipt",
+        /// Sold outside the order process.
+        Sale = "sale",
+        /// Came back from a customer.
+        Return = "return",
+        /// Broken.
+        Damage = "damage",
+        /// Cannot be found.
+        Loss = "loss",
+        /// A count showed another number.
+        Count = "count",
+        /// Moved from or to another place.
+        Transfer = "transfer",
+        /// An earlier entry was wrong.
+        Correction = "correction",
+        /// Loaded from a file.
+        Import = "import",
+    }
+}
+
+/// One row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Movement {
+    /// Positive, given by us; grows with time for one stock item.
+    pub id: i64,
+    /// The stock item it changed.
+    pub stock_item_id: i64,
+    /// What kind of change.
+    pub kind: MovementKind,
+    /// Change of the units on hand.
+    pub on_hand_delta: i64,
+    /// Change of the units reserved.
+    pub reserved_delta: i64,
+    /// Units on hand afterwards.
+    pub on_hand_after: i64,
+    /// Units reserved afterwards.
+    pub reserved_after: i64,
+    /// Why, where somebody gave a reason.
+    pub reason: Option<Reason>,
+    /// A note for people.
+    pub note: Option<String>,
+    /// The order it was done for.
+    pub order_id: Option<Uuid>,
+    /// Who did it.
+    pub actor: String,
+    /// When.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,250 @@
+//! Orders: what a customer wants, and what became of it.
+
+use crate::{Check, Refusal, Timestamp, limits};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+words! {
+    /// Where an order is in its life.
+    pub enum OrderStatus {
+        /// Taken, not decided yet.
+        Pending = "pending",
+        /// Its units are reserved.
+        Confirmed = "confirmed",
+        /// Refused; see the reason. Final.
+        Rejected = "rejected",
+        /// Waits for stock; nothing is reserved for it.
+        Backordered = "backordered",
+        /// Its reserved units have left. Final.
+        Shipped = "shipped",
+        /// Called off; its units are available again. Final.
+        Cancelled = "cancelled",
+        /// Its hold ran out; its units are available again. Final.
+        Expired = "expired",
+    }
+}
+
+impl OrderStatus {
+    /// Whether an order may go from this status to `next`.
+    pub const fn may_become(self, next: Self) -> bool {
+        use OrderStatus::{Backordered, Cancelled, Confirmed, Expired, Pending, Rejected, Shipped};
+        matches!(
+            (self, next),
+            (Pending, Confirmed | Rejected | Backordered | Cancelled)
+                | (Backordered, Confirmed | Cancelled)
+                | (Confirmed, Shipped | Cancelled | Expired)
+        )
+    }
+}
+
+words! {
+    /// What to do when not every unit is available.
+    #[derive(Default)]
+    pub enum OnShortage {
+        /// Refuse the order.
+        #[default]
+        Reject = "reject",
+        /// Reserve what is there; refuse only when nothing is.
+        Partial = "partial",
+        /// Let the order wait until all of it is there.
+        Backorder = "backorder",
+    }
+}
+
+words! {
+    /// Why an order is not simply confirmed.
+    pub enum OrderReason {
+        /// Fewer units were available than ordered.
+        InsufficientStock = "insufficient_stock",
+        /// Some units were reserved, not all.
+        PartlyReserved = "partly_reserved",
+        /// A product is archived.
+        ProductArchived = "product_archived",
+        /// Somebody called it off.
+        CancelledByRequest = "cancelled_by_request",
+        /// The hold's time was up.
+        HoldExpired = "hold_expired",
+    }
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Order {
+    /// Given by us, or by the producer of the order message.
+    pub id: Uuid,
+    /// Where the order is in its life.
+    pub status: OrderStatus,
+    /// The customer's reference.
+    pub customer: String,
+    /// What to do when not every unit is available.
+    pub on_shortage: OnShortage,
+    /// Minutes its units stay reserved unless it ships; `null`: no end.
+    pub hold_minutes: Option<i64>,
+    /// When its hold ends.
+    pub expires_at: Option<Timestamp>,
+    /// Why it is not simply confirmed.
+    pub reason: Option<OrderReason>,
+    /// What is ordered.
+    pub lines: Vec<OrderLine>,
+    /// Grows with each change; the value of the `ETag`.
+    pub version: i64,
+    /// When it was taken.
+    pub created_at: Timestamp,
+    /// When it was decided.
+    pub decided_at: Option<Timestamp>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// One line of an order. `shipped <= reserved <= quantity` (invariant I5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrderLine {
+    /// Its number in the order, from 1.
+    pub line: i64,
+    /// The product.
+    pub product_id: i64,
+    /// Its SKU.
+    pub sku: String,
+    /// Units ordered.
+    pub quantity: i64,
+    /// Units reserved for it, shipped ones included.
+    pub reserved: i64,
+    /// Units that have left.
+    pub shipped: i64,
+}
+
+/// An order as a client or a producer sends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    /// The customer's reference: at most 100 characters, never a name or an address.
+    pub customer: String,
+    /// What to do when not every unit is available; `reject` where absent.
+    #[serde(default)]
+    pub on_shortage: OnShortage,
+    /// Minutes to hold the units; absent: no end.
+    #[serde(default)]
+    pub hold_minutes: Option<i64>,
+    /// 1 to 200 lines.
+    pub lines: Vec<NewOrderLine>,
+}
+
+/// One wanted line: a product by its id or its SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewOrderLine {
+    /// The product's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_id: Option<i64>,
+    /// The product's SKU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// Units, 1 to 10,000.
+    pub quantity: i64,
+}
+
+impl NewOrder {
+    /// Refuses what breaks a rule.
+    pub fn validate(&self) -> Result<(), Refusal> {
+        let mut check = Check::new();
+        check.text("/customer", &self.customer, limits::CUSTOMER_CHARS_MAX);
+        if let Some(minutes) = self.hold_minutes {
+            check.range("/hold_minutes", minutes, 1, limits::HOLD_MINUTES_MAX);
+        }
+        if self.lines.is_empty() || self.lines.len() > limits::ORDER_LINES_MAX {
+            check.fail(
+                "/lines",
+                "wrong_count",
+                format!(
+                    "must have 1 to {} lines, has {}",
+                    limits::ORDER_LINES_MAX,
+                    self.lines.len()
+                ),
+            );
+        }
+        for (index, line) in self.lines.iter().take(limits::ORDER_LINES_MAX).enumerate() {
+            match (line.product_id, line.sku.as_deref()) {
+                (Some(id), None) if id > 0 => {}
+                (Some(_), None) => {
+                    check.fail(format!("/lines/{index}/product_id"), "out_of_range", "must be positive");
+                }
+                (None, Some(sku)) => check.text(&format!("/lines/{index}/sku"), sku, limits::SKU_CHARS_MAX),
+                _ => check.fail(format!("/lines/{index}"), "ambiguous", "give either product_id or sku"),
+            }
+            if !(1..=limits::QUANTITY_MAX).contains(&line.quantity) {
+                check.fail(
+                    format!("/lines/{index}/quantity"),
+                    "out_of_range",
+                    format!("must be between 1 and {}, got {}", limits::QUANTITY_MAX, line.quantity),
+                );
+            }
+        }
+        check.finish()
+    }
+}
+
+/// The id of an order whose producer gave none: the same message always gives the same order, however often it comes.
+pub fn id_from_message(message_id: &str) -> Uuid {
+    /// Namespace of ids made from message ids (a random UUID, fixed for ever).
+    const NAMESPACE: Uuid = Uuid::from_u128(0x8f0d_6f6e_52c8_4f0e_9a53_3d5c_6f1b_7c11);
+    Uuid::new_v5(&NAMESPACE, message_id.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn final_states_stay() {
+        use OrderStatus::*;
+        for last in [Rejected, Shipped, Cancelled, Expired] {
+            assert!(OrderStatus::ALL.iter().all(|next| !last.may_become(*next)));
+        }
+        assert!(Confirmed.may_become(Expired) && !Pending.may_become(Shipped) && !Backordered.may_become(Expired));
+    }
+
+    #[test]
+    fn every_wrong_line_is_named() {
+        let line = |product_id, sku: Option<&str>, quantity| NewOrderLine {
+            product_id,
+            sku: sku.map(str::to_owned),
+            quantity,
+        };
+        let order = NewOrder {
+            customer: "C-1".into(),
+            on_shortage: OnShortage::Reject,
+            hold_minutes: Some(0),
+            lines: vec![
+                line(Some(1), None, 0),
+                line(None, None, 1),
+                line(Some(1), Some("A"), 1),
+                line(Some(-1), None, 10_001),
+            ],
+        };
+        let Err(Refusal::Invalid(found)) = order.validate() else {
+            panic!("must refuse")
+        };
+        let pointers: Vec<_> = found.iter().map(|v| v.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/hold_minutes",
+                "/lines/0/quantity",
+                "/lines/1",
+                "/lines/2",
+                "/lines/3/product_id",
+                "/lines/3/quantity"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_same_message_is_the_same_order() {
+        assert_eq!(id_from_message("nw-10248"), id_from_message("nw-10248"));
+        assert_ne!(id_from_message("nw-10248"), id_from_message("nw-10249"));
+    }
+}
