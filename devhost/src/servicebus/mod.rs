@@ -1,2 +1,31 @@
-//! Service Bus on your desk: durable entities (see [`broker`]) and the AMQP 1.0 door that any Service Bus SDK can use
-//! (see [`amqp`]).
+//! Service Bus on your desk: durable entities (see [`Broker`]) and the AMQP 1.0 door that Service Bus SDKs send through
+//! (see [`serve_amqp`]).
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `broker` | the API: send, receive under a lock, settle |
+//! | `engine` | the one thread that owns all state, and its rounds of group commit |
+//! | `queue` | one queue in memory: what is ready, locked, about to expire, and who waits |
+//! | `storage` | the SQLite file |
+//! | `entities`, `iso8601` | the configuration file |
+//! | `path` | the names of entities |
+
+mod amqp;
+mod broker;
+mod directory;
+mod engine;
+mod entities;
+mod error;
+mod iso8601;
+mod message;
+mod options;
+mod path;
+mod queue;
+mod storage;
+
+pub use amqp::serve_amqp;
+pub use broker::Broker;
+pub use entities::Entities;
+pub use error::BrokerError;
+pub use message::{BrokerMessage, Delivery};
+pub use options::{EntityCounts, QueueOptions};

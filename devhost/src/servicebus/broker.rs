@@ -1,0 +1,307 @@
+//! The broker, as the rest of the program sees it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::directory::{Directory, EntityInfo, Kind};
+use super::engine::{Answer, Command, Engine, Existing, QueueKey, Settlement};
+use super::entities::Entities;
+use super::error::BrokerError;
+use super::message::{BrokerMessage, Delivery, Envelope};
+use super::options::{EntityCounts, QueueOptions};
+use super::path;
+use super::storage::Storage;
+
+/// The longest message id, in characters, as in Azure.
+const MESSAGE_ID_CHARS_MAX: usize = 128;
+
+/// A durable Service Bus in one SQLite file.
+///
+/// What [`Broker::send`], [`Broker::complete`] and the others acknowledge is on disk. Receivers lock messages; locks
+/// live in memory, so after a restart every message that was not completed is available again. Names do not differ by
+/// case. Clones share one broker; its thread ends when the last of them is dropped.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    commands: mpsc::Sender<Command>,
+    directory: Arc<Directory>,
+}
+
+impl Broker {
+    /// Opens or creates the file, and the entities that the configuration names. Their options are taken from the
+    /// configuration each time; entities that it does not name stay as they are.
+    ///
+    /// A file serves one broker at a time.
+    pub fn open(path: &Path, entities: Entities) -> Result<Self, BrokerError> {
+        let directory = Arc::new(Directory::default());
+        let (commands, receiver) = mpsc::channel();
+        let engine = Engine::new(Storage::open(path)?, Arc::clone(&directory))?;
+        std::thread::Builder::new()
+            .name("servicebus".to_owned())
+            .spawn(move || engine.run(&receiver))
+            .map_err(|error| BrokerError::Storage(error.to_string()))?;
+        let broker = Self { commands, directory };
+        for (name, options) in entities.queues {
+            broker.ensure(&name, None, false, options, Existing::Update)?;
+        }
+        for topic in entities.topics {
+            broker.ensure(&topic.name, None, true, topic.options, Existing::Update)?;
+            for (name, options) in topic.subscriptions {
+                broker.ensure(&name, Some(&topic.name), false, options, Existing::Update)?;
+            }
+        }
+        Ok(broker)
+    }
+
+    /// Makes a queue; one that exists is kept as it is. Waits for the disk.
+    pub fn ensure_queue(&self, name: &str, options: QueueOptions) -> Result<(), BrokerError> {
+        self.ensure(name, None, false, options, Existing::Keep)
+    }
+
+    /// Makes a topic; one that exists is kept as it is. Waits for the disk.
+    pub fn ensure_topic(&self, name: &str, options: QueueOptions) -> Result<(), BrokerError> {
+        self.ensure(name, None, true, options, Existing::Keep)
+    }
+
+    /// Makes a subscription, and its topic where there is none; what exists is kept as it is. Waits for the disk.
+    pub fn ensure_subscription(
+        &self,
+        topic: &str,
+        subscription: &str,
+        options: QueueOptions,
+    ) -> Result<(), BrokerError> {
+        self.ensure_topic(topic, QueueOptions::default())?;
+        self.ensure(subscription, Some(topic), false, options, Existing::Keep)
+    }
+
+    fn ensure(
+        &self,
+        name: &str,
+        topic: Option<&str>,
+        is_topic: bool,
+        options: QueueOptions,
+        existing: Existing,
+    ) -> Result<(), BrokerError> {
+        let (valid, name) = match topic {
+            Some(topic) => (path::is_subscription_name(name), path::subscription(topic, name)),
+            None => (path::is_entity_name(name), name.to_owned()),
+        };
+        if !valid {
+            return Err(BrokerError::Invalid(format!(
+                "'{name}' cannot be the name of an entity."
+            )));
+        }
+        let (answer, receiver) = mpsc::channel();
+        let topic = topic.map(ToOwned::to_owned);
+        self.command(Command::Ensure {
+            name,
+            topic,
+            is_topic,
+            options,
+            existing,
+            answer,
+        })?;
+        receiver.recv().unwrap_or(Err(BrokerError::Stopped))
+    }
+
+    /// Sends messages to a queue or topic: all of them or, on any error, none. They are durable when this returns.
+    ///
+    /// The answer has a sequence number for each message; for a duplicate that of the message it repeats.
+    pub async fn send(&self, entity: &str, messages: Vec<BrokerMessage>) -> Result<Vec<i64>, BrokerError> {
+        let info = self.sendable(entity)?;
+        if messages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let envelopes = messages
+            .into_iter()
+            .map(|message| envelope(&info, message))
+            .collect::<Result<_, _>>()?;
+        self.ask(|answer| Command::Send {
+            entity: info.id,
+            envelopes,
+            answer,
+        })
+        .await
+    }
+
+    /// Takes scheduled messages back: all of them or, if one is not there (any more), none.
+    pub async fn cancel_scheduled(&self, entity: &str, sequence_numbers: &[i64]) -> Result<(), BrokerError> {
+        let info = self.sendable(entity)?;
+        let sequences = sequence_numbers.to_vec();
+        self.ask(|answer| Command::CancelScheduled {
+            entity: info.id,
+            sequences,
+            answer,
+        })
+        .await
+    }
+
+    /// Waits for at least one message and locks up to `max`, in the order they were sent.
+    ///
+    /// The entity is a queue, `topic/Subscriptions/name`, or either with `/$deadletterqueue`. When the future is
+    /// dropped no message stays locked and no delivery is counted.
+    pub async fn receive(&self, entity: &str, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+        let queue = self.receivable(entity)?;
+        let (answer, receiver) = oneshot::channel();
+        let mut pending = PendingReceive {
+            receiver,
+            commands: self.commands.clone(),
+            queue,
+        };
+        self.command(Command::Receive {
+            queue,
+            max: max.max(1),
+            answer,
+        })?;
+        (&mut pending.receiver).await.unwrap_or(Err(BrokerError::Stopped))
+    }
+
+    /// Removes locked messages for good.
+    ///
+    /// With [`BrokerError::LockLost`] those whose locks still held are removed all the same.
+    pub async fn complete(&self, entity: &str, tokens: &[Uuid]) -> Result<(), BrokerError> {
+        self.settle(entity, tokens, Settlement::Complete).await
+    }
+
+    /// Gives locked messages back, to be delivered again at once; after the queue's maximum of deliveries they go to
+    /// its dead-letter queue. The messages of a dead-letter queue may be given back for ever.
+    pub async fn abandon(&self, entity: &str, tokens: &[Uuid]) -> Result<(), BrokerError> {
+        self.settle(entity, tokens, Settlement::Abandon).await
+    }
+
+    /// Holds locked messages for another lock duration from now.
+    pub async fn renew(&self, entity: &str, tokens: &[Uuid]) -> Result<(), BrokerError> {
+        self.settle(entity, tokens, Settlement::Renew).await
+    }
+
+    /// Moves locked messages to the dead-letter queue.
+    pub async fn dead_letter(
+        &self,
+        entity: &str,
+        tokens: &[Uuid],
+        reason: &str,
+        description: &str,
+    ) -> Result<(), BrokerError> {
+        if self.receivable(entity)?.dead_letter {
+            return Err(BrokerError::Invalid(
+                "A dead-letter queue has no dead-letter queue.".to_owned(),
+            ));
+        }
+        let settlement = Settlement::DeadLetter {
+            reason: reason.to_owned(),
+            description: description.to_owned(),
+        };
+        self.settle(entity, tokens, settlement).await
+    }
+
+    /// How many messages an entity holds.
+    pub fn counts(&self, entity: &str) -> Result<EntityCounts, BrokerError> {
+        self.directory.find(entity).map(|(info, _)| info.counts.read())
+    }
+
+    /// The names of all queues, topics and subscriptions (`topic/Subscriptions/name`), sorted.
+    pub fn entities(&self) -> Vec<String> {
+        self.directory.all().iter().map(|info| info.name.clone()).collect()
+    }
+
+    /// The options of an entity that messages can be sent to, or why they cannot.
+    pub(super) fn send_options(&self, entity: &str) -> Result<QueueOptions, BrokerError> {
+        self.sendable(entity).map(|info| info.options.clone())
+    }
+
+    fn sendable(&self, entity: &str) -> Result<Arc<EntityInfo>, BrokerError> {
+        match self.directory.find(entity)? {
+            (_, true) => Err(BrokerError::Invalid(format!(
+                "'{entity}' is a dead-letter queue: it takes no messages."
+            ))),
+            (info, false) if matches!(info.kind, Kind::Subscription(_)) => Err(BrokerError::Invalid(format!(
+                "'{entity}' is a subscription: send to its topic."
+            ))),
+            (info, false) => Ok(info),
+        }
+    }
+
+    fn receivable(&self, entity: &str) -> Result<QueueKey, BrokerError> {
+        match self.directory.find(entity)? {
+            (info, _) if info.kind == Kind::Topic => Err(BrokerError::Invalid(format!(
+                "'{entity}' is a topic: receive from a subscription."
+            ))),
+            (info, dead_letter) => Ok(QueueKey {
+                entity: info.id,
+                dead_letter,
+            }),
+        }
+    }
+
+    async fn settle(&self, entity: &str, tokens: &[Uuid], settlement: Settlement) -> Result<(), BrokerError> {
+        let queue = self.receivable(entity)?;
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let tokens = tokens.to_vec();
+        self.ask(|answer| Command::Settle {
+            queue,
+            tokens,
+            settlement,
+            answer: Some(answer),
+        })
+        .await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, BrokerError> {
+        let (answer, receiver) = oneshot::channel();
+        self.command(command(answer))?;
+        receiver.await.unwrap_or(Err(BrokerError::Stopped))
+    }
+
+    fn command(&self, command: Command) -> Result<(), BrokerError> {
+        self.commands.send(command).map_err(|_| BrokerError::Stopped)
+    }
+}
+
+/// Checks a message and makes it ready for storing.
+fn envelope(info: &EntityInfo, message: BrokerMessage) -> Result<Envelope, BrokerError> {
+    if message.message_id.chars().count() > MESSAGE_ID_CHARS_MAX {
+        return Err(BrokerError::Invalid(format!(
+            "A message id has at most {MESSAGE_ID_CHARS_MAX} characters."
+        )));
+    }
+    let envelope = Envelope::from(message);
+    let (bytes, limit) = (envelope.size(), info.options.max_message_bytes);
+    if bytes > limit {
+        return Err(BrokerError::TooLarge {
+            entity: info.name.clone(),
+            bytes,
+            limit,
+        });
+    }
+    Ok(envelope)
+}
+
+/// Sees to it that messages which arrive after the receiver has given up are given back.
+struct PendingReceive {
+    receiver: oneshot::Receiver<Result<Vec<Delivery>, BrokerError>>,
+    commands: mpsc::Sender<Command>,
+    queue: QueueKey,
+}
+
+impl Drop for PendingReceive {
+    fn drop(&mut self) {
+        // From here on the engine sees that nobody waits; what it sent before is still in the channel.
+        self.receiver.close();
+        if let Ok(Ok(messages)) = self.receiver.try_recv() {
+            let tokens = messages.iter().map(|message| message.lock_token).collect();
+            let settlement = Settlement::Return;
+            // If the engine has gone, so have the locks.
+            let _ = self.commands.send(Command::Settle {
+                queue: self.queue,
+                tokens,
+                settlement,
+                answer: None,
+            });
+        }
+    }
+}

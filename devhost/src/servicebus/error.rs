@@ -1,0 +1,55 @@
+//! What can go wrong at the broker.
+
+use std::path::PathBuf;
+
+/// Why the broker refused or failed.
+///
+/// It can be cloned because one failed commit fails every operation that shared it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// No such queue, topic or subscription.
+    #[error("The messaging entity '{0}' could not be found.")]
+    NotFound(String),
+    /// A message is larger than its entity takes.
+    #[error("The message has {bytes} bytes; '{entity}' takes at most {limit}.")]
+    TooLarge {
+        /// The queue or topic.
+        entity: String,
+        /// Body and properties of the message, in bytes.
+        bytes: usize,
+        /// What the entity takes, in bytes.
+        limit: usize,
+    },
+    /// The request makes no sense for this entity, for example sending to a subscription.
+    #[error("{0}")]
+    Invalid(String),
+    /// Some locks had run out, or never were. The other messages of the call are settled.
+    #[error("{lost} of {asked} locks had expired or were never given.")]
+    LockLost {
+        /// How many of the tokens held no message.
+        lost: usize,
+        /// How many tokens the call named.
+        asked: usize,
+    },
+    /// The configuration file cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file that holds the messages failed; nothing of the operation happened.
+    #[error("The broker's storage failed: {0}")]
+    Storage(String),
+    /// The broker's thread has ended.
+    #[error("The broker has stopped.")]
+    Stopped,
+}
+
+impl From<rusqlite::Error> for BrokerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(error.to_string())
+    }
+}

@@ -1,0 +1,53 @@
+//! What an entity is told when it is made, and what it tells about itself.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How a queue, topic or subscription behaves. The defaults are those of Azure Service Bus.
+///
+/// For a topic only duplicate detection, time to live and message size mean something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QueueOptions {
+    /// How long a receiver holds a message before it is offered again.
+    pub lock_duration: Duration,
+    /// After so many deliveries without completion a message goes to the dead-letter queue.
+    pub max_delivery_count: u32,
+    /// The longest any message lives; `None`: for ever. A message may ask for less.
+    pub default_time_to_live: Option<Duration>,
+    /// Whether a message id seen within [`Self::duplicate_detection_history`] is accepted and dropped.
+    pub requires_duplicate_detection: bool,
+    /// How long message ids are remembered.
+    pub duplicate_detection_history: Duration,
+    /// Whether expired messages go to the dead-letter queue rather than nowhere.
+    pub dead_lettering_on_expiration: bool,
+    /// The largest message (body and properties), in bytes.
+    pub max_message_bytes: usize,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        Self {
+            lock_duration: Duration::from_secs(60),
+            max_delivery_count: 10,
+            default_time_to_live: None,
+            requires_duplicate_detection: false,
+            duplicate_detection_history: Duration::from_secs(10 * 60),
+            dead_lettering_on_expiration: false,
+            max_message_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// How many messages an entity holds. A topic's numbers are the sums over its subscriptions, plus what is scheduled on
+/// the topic itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct EntityCounts {
+    /// Ready or locked.
+    pub active: u64,
+    /// Waiting for their time.
+    pub scheduled: u64,
+    /// In the dead-letter queue.
+    pub dead_lettered: u64,
+}
