@@ -1,1 +1,23 @@
-//! .
+//! How inventory is kept: SQL over PostgreSQL and SQLite, migrations, transactions.
+//!
+//! [`Store`] reads, [`Tx`] writes. Every write goes through a [`Tx`], which gathers the movements, audit rows and events of
+//! the change and writes them with it (invariant I6). One module per aggregate holds its SQL, the same text for both engines.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod alerts;
+pub mod customers;
+mod db;
+mod filter;
+pub mod idempotency;
+pub mod locations;
+pub mod movements;
+pub mod orders;
+pub mod outbox;
+pub mod parked;
+pub mod processing;
+pub mod products;
+pub mod reconcile;
+pub mod stock;
+pub mod sweep;
+
+pub use db::{Caller, Engine, Options, Page, Store, StoreError, Tx, clock};

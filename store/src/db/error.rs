@@ -1,0 +1,100 @@
+//! What can go wrong with the store, sorted by what the caller can do about it.
+
+use inventory_domain::Refusal;
+
+/// Why a statement or transaction did not do its work. Nothing of a failed transaction is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The request is refused; trying again changes nothing.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database is away, overloaded or asked us to try again; trying later may help.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database refused the data itself (a value it cannot hold, a broken constraint).
+    #[error("the database refused the data")]
+    Data(#[source] sqlx::Error),
+    /// A statement is wrong, a row is not what it should be, or the schema is another one.
+    #[error("the database answered something unexpected")]
+    Internal(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether trying later may help.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// Turns the violation of the named unique constraint into a refusal. PostgreSQL names the constraint; SQLite names
+    /// `table.column` instead.
+    #[must_use]
+    pub(crate) fn on_constraint(self, postgres: &str, sqlite: &str, refusal: impl FnOnce() -> Refusal) -> Self {
+        if let Self::Data(sqlx::Error::Database(error)) = &self
+            && error.is_unique_violation()
+            && (error.constraint() == Some(postgres) || error.message().contains(sqlite))
+        {
+            return Self::Refused(refusal());
+        }
+        self
+    }
+
+    /// A value in the database that this program does not know.
+    pub(crate) fn unknown_word(column: &str, word: &str) -> Self {
+        Self::Internal(sqlx::Error::Decode(format!("unknown {column} {word:?}").into()))
+    }
+}
+
+/// SQLSTATE classes and codes after which the same work may succeed: connection lost, resources short, operator
+/// intervention, serialization failure, deadlock, lock not available.
+/// <https://www.postgresql.org/docs/15/errcodes-appendix.html>
+fn is_transient_sqlstate(code: &str) -> bool {
+    matches!(code.get(..2), Some("08" | "53" | "57" | "58")) || matches!(code, "40001" | "40P01" | "55P03" | "25006")
+}
+
+/// SQLite's primary result codes for busy, locked, I/O error, disk full and "cannot open".
+fn is_transient_sqlite(code: &str) -> bool {
+    code.parse::<i32>()
+        .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::Protocol(_) => Self::Unavailable(error),
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default();
+                let postgres = code.len() == 5;
+                if (postgres && is_transient_sqlstate(&code)) || (!postgres && is_transient_sqlite(&code)) {
+                    Self::Unavailable(error)
+                } else if !matches!(database.kind(), sqlx::error::ErrorKind::Other)
+                    || (postgres && matches!(code.get(..2), Some("22" | "23")))
+                {
+                    Self::Data(error)
+                } else {
+                    Self::Internal(error)
+                }
+            }
+            _ => Self::Internal(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_by_what_helps() {
+        assert!(is_transient_sqlstate("57P01") && is_transient_sqlstate("40P01") && is_transient_sqlstate("08006"));
+        assert!(!is_transient_sqlstate("23505") && !is_transient_sqlstate("22021"));
+        assert!(is_transient_sqlite("5") && is_transient_sqlite("517") && !is_transient_sqlite("2067"));
+        assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_transient());
+        assert!(!StoreError::from(sqlx::Error::RowNotFound).is_transient());
+    }
+}

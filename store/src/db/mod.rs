@@ -1,0 +1,19 @@
+//! The two engines behind one face: pools, statements, rows, transactions and errors.
+
+mod arg;
+mod error;
+mod pool;
+mod row;
+mod sql;
+mod tx;
+mod write;
+
+pub(crate) use arg::Arg;
+pub use error::StoreError;
+pub(crate) use pool::Run;
+pub use pool::{Engine, Options, Page, Store, clock};
+pub(crate) use row::{FromRow, Reader};
+pub(crate) use sql::Sql;
+pub use tx::{Caller, Tx};
+pub(crate) use tx::{MovementRow, RECORDS, destination};
+pub(crate) use write::{Write, WriteSet, json};

@@ -1,0 +1,349 @@
+//! Connections to either engine.
+
+use super::{Arg, FromRow, Reader, Sql, StoreError, arg};
+use inventory_domain::{Timestamp, limits};
+use sqlx::{
+    AssertSqlSafe, Executor as _, PgPool, SqlitePool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{
+    str::FromStr as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+/// A pooled connection that was idle this long is tried before it is used again; a busier one is trusted.
+const VERIFY_AFTER_IDLE: Duration = Duration::from_secs(15);
+
+/// Which database holds the inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// PostgreSQL, for production and several instances.
+    Postgres = 0,
+    /// SQLite, embedded, one machine.
+    Sqlite = 1,
+}
+
+/// How to connect.
+#[derive(Clone)]
+pub struct Options {
+    /// `postgres://…` or `sqlite:PATH`.
+    pub url: String,
+    /// Connections kept at most; S15's pool of 10 (+20) is 30.
+    pub connections_max: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How long one statement may run (PostgreSQL), or wait for the database to be free (SQLite).
+    pub statement_timeout: Duration,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may hold a password.
+        f.debug_struct("Options")
+            .field("connections_max", &self.connections_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Rows left out at the start.
+    pub skip: i64,
+    /// Rows at most.
+    pub limit: i64,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            skip: 0,
+            limit: limits::PAGE_LIMIT_DEFAULT,
+        }
+    }
+}
+
+/// The present moment, in whole microseconds.
+pub fn clock() -> Timestamp {
+    Timestamp::from_micros(
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |elapsed| i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)),
+    )
+}
+
+#[derive(Clone)]
+pub(super) enum Pool {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+/// The store: clones share one pool.
+#[derive(Clone)]
+pub struct Store {
+    pub(super) pool: Pool,
+    pub(super) statements: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("engine", &self.engine())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Prepares a pool; connects when first used, so that a database that is away does not keep the program from starting.
+    ///
+    /// # Errors
+    /// When the URL is not one of the two forms.
+    pub fn open(options: &Options) -> Result<Self, StoreError> {
+        let pool = if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
+            let connect = PgConnectOptions::from_str(&options.url)?
+                .application_name("inventory")
+                .statement_cache_capacity(256)
+                .options([("statement_timeout", options.statement_timeout.as_millis().to_string())]);
+            Pool::Postgres(
+                PgPoolOptions::new()
+                    .max_connections(options.connections_max)
+                    .acquire_timeout(options.acquire_timeout)
+                    .test_before_acquire(false)
+                    .before_acquire(|connection, meta| {
+                        Box::pin(async move {
+                            if meta.idle_for >= VERIFY_AFTER_IDLE {
+                                sqlx::Connection::ping(connection).await?;
+                            }
+                            Ok(true)
+                        })
+                    })
+                    .connect_lazy_with(connect),
+            )
+        } else if options.url.starts_with("sqlite:") {
+            let connect = SqliteConnectOptions::from_str(&options.url)?
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // Committed means on disk: an order that was accepted survives a power cut.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(options.statement_timeout)
+                .statement_cache_capacity(256)
+                .pragma("cache_size", "-32000");
+            Pool::Sqlite(
+                SqlitePoolOptions::new()
+                    .max_connections(options.connections_max.min(8))
+                    .acquire_timeout(options.acquire_timeout)
+                    .test_before_acquire(false)
+                    .connect_lazy_with(connect),
+            )
+        } else {
+            return Err(StoreError::Internal(sqlx::Error::Configuration(
+                "DATABASE_URL must start with postgres:// or sqlite:".into(),
+            )));
+        };
+        Ok(Self {
+            pool,
+            statements: Arc::default(),
+        })
+    }
+
+    /// Which database this is.
+    pub const fn engine(&self) -> Engine {
+        match self.pool {
+            Pool::Postgres(_) => Engine::Postgres,
+            Pool::Sqlite(_) => Engine::Sqlite,
+        }
+    }
+
+    /// Brings the schema up to date, under a lock, so that several instances may do it at once. Nothing is done twice.
+    ///
+    /// # Errors
+    /// When the database is away, or holds a schema that this program does not know.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let result = match &self.pool {
+            Pool::Postgres(pool) => POSTGRES.run(pool).await,
+            Pool::Sqlite(pool) => {
+                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                let result = SQLITE.run(&mut tx).await;
+                if result.is_ok() {
+                    tx.commit().await?;
+                }
+                result
+            }
+        };
+        result.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
+                error.into()
+            }
+            other => StoreError::Internal(sqlx::Error::Migrate(Box::new(other))),
+        })
+    }
+
+    /// Whether the newest migration of this program is applied.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        static APPLIED: Sql = Sql::new("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success");
+        let newest = match self.engine() {
+            Engine::Postgres => &POSTGRES,
+            Engine::Sqlite => &SQLITE,
+        };
+        let newest = newest.iter().map(|migration| migration.version).max().unwrap_or(0);
+        match self.one::<i64>(&APPLIED, &[]).await {
+            Ok(applied) => Ok(applied >= newest),
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            // The table is made by the first migration.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// When it gives none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        static PING: Sql = Sql::new("SELECT CAST(1 AS BIGINT)");
+        self.one::<i64>(&PING, &[]).await.map(drop)
+    }
+
+    /// Waits for the connections in use and closes all of them.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Postgres(pool) => pool.close().await,
+            Pool::Sqlite(pool) => pool.close().await,
+        }
+    }
+
+    /// Statements executed since the store was opened; for tests that hold their number against the size of a batch.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Connections open and, of those, idle.
+    pub fn pool_size(&self) -> (u32, usize) {
+        match &self.pool {
+            Pool::Postgres(pool) => (pool.size(), pool.num_idle()),
+            Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
+        }
+    }
+
+    /// PostgreSQL's plan of a statement, for tests of the indexes; `None` on SQLite.
+    #[doc(hidden)]
+    pub async fn explain(&self, statement: &str) -> Result<Option<String>, StoreError> {
+        let Pool::Postgres(pool) = &self.pool else {
+            return Ok(None);
+        };
+        let mut connection = pool.acquire().await?;
+        connection.execute("SET enable_seqscan = off").await?;
+        let rows = connection
+            .fetch_all(sqlx::raw_sql(AssertSqlSafe(format!("EXPLAIN {statement}"))))
+            .await?;
+        connection.execute("RESET enable_seqscan").await?;
+        let lines: Result<Vec<String>, _> = rows.iter().map(|row| sqlx::Row::try_get(row, 0)).collect();
+        Ok(Some(lines?.join("\n")))
+    }
+
+    /// Executes one statement of any kind, for tests and tools.
+    #[doc(hidden)]
+    pub async fn execute_raw(&self, statement: &str) -> Result<u64, StoreError> {
+        let statement = AssertSqlSafe(statement.to_owned());
+        Ok(match &self.pool {
+            Pool::Postgres(pool) => pool.execute(sqlx::raw_sql(statement)).await?.rows_affected(),
+            Pool::Sqlite(pool) => pool.execute(sqlx::raw_sql(statement)).await?.rows_affected(),
+        })
+    }
+
+    /// One number from a statement of any kind, for tests and tools.
+    #[doc(hidden)]
+    pub async fn number_raw(&self, statement: &str) -> Result<i64, StoreError> {
+        let statement = AssertSqlSafe(statement.to_owned());
+        Ok(match &self.pool {
+            Pool::Postgres(pool) => sqlx::query_scalar(statement).fetch_one(pool).await?,
+            Pool::Sqlite(pool) => sqlx::query_scalar(statement).fetch_one(pool).await?,
+        })
+    }
+}
+
+/// Runs statements: on the store each by itself, on a [`super::Tx`] as part of it.
+pub(crate) trait Run {
+    /// All rows.
+    async fn all<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError>;
+    /// The first row, if there is one.
+    async fn first<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Option<T>, StoreError>;
+}
+
+impl Store {
+    pub(crate) fn count_statement(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Exactly one row.
+    pub(crate) async fn one<T: FromRow>(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<T, StoreError> {
+        self.first(sql, args)
+            .await?
+            .ok_or(StoreError::Internal(sqlx::Error::RowNotFound))
+    }
+
+    /// Rows changed, in a transaction of its own.
+    pub(crate) async fn execute(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+        self.count_statement();
+        Ok(match &self.pool {
+            Pool::Postgres(pool) => arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
+                .execute(pool)
+                .await?
+                .rows_affected(),
+            Pool::Sqlite(pool) => arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args)
+                .execute(pool)
+                .await?
+                .rows_affected(),
+        })
+    }
+}
+
+impl Run for &Store {
+    async fn all<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
+        self.count_statement();
+        match &self.pool {
+            Pool::Postgres(pool) => {
+                let rows = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
+                    .fetch_all(pool)
+                    .await?;
+                rows.iter().map(|row| T::from_row(&mut Reader::postgres(row))).collect()
+            }
+            Pool::Sqlite(pool) => {
+                let rows = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args)
+                    .fetch_all(pool)
+                    .await?;
+                rows.iter().map(|row| T::from_row(&mut Reader::sqlite(row))).collect()
+            }
+        }
+    }
+
+    async fn first<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Option<T>, StoreError> {
+        self.count_statement();
+        match &self.pool {
+            Pool::Postgres(pool) => {
+                let row = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
+                    .fetch_optional(pool)
+                    .await?;
+                row.map(|row| T::from_row(&mut Reader::postgres(&row))).transpose()
+            }
+            Pool::Sqlite(pool) => {
+                let row = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args)
+                    .fetch_optional(pool)
+                    .await?;
+                row.map(|row| T::from_row(&mut Reader::sqlite(&row))).transpose()
+            }
+        }
+    }
+}

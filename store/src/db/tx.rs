@@ -1,0 +1,425 @@
+//! Transactions. A [`Tx`] gathers what its changes leave behind (movements, audit rows, events) and writes it when it
+//! commits, in the same transaction as the changes (invariant I6).
+
+use super::{Arg, Engine, FromRow, Reader, Run, Sql, Store, StoreError, Write, WriteSet, arg, clock, json, pool::Pool};
+use inventory_domain::{
+    Timestamp,
+    event::{Event, EventType},
+    movement::{MovementKind, Reason},
+};
+use serde::Serialize;
+use sqlx::{Postgres, Sqlite, Transaction};
+use std::{collections::HashMap, sync::atomic::Ordering};
+use uuid::Uuid;
+
+/// The destinations of events.
+pub(crate) mod destination {
+    /// The queue of orders to be decided.
+    pub(crate) const ORDERS_QUEUE: &str = "queue:orders";
+    /// The topic that everybody may listen to.
+    pub(crate) const EVENTS_TOPIC: &str = "topic:inventory-events";
+}
+
+/// Who does something, for the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who: `anonymous` until there are identities, else the program's own part (`stock_sweep`).
+    pub actor: String,
+    /// The request or invocation it belongs to.
+    pub request_id: String,
+}
+
+impl Caller {
+    /// A caller.
+    pub fn new(actor: impl Into<String>, request_id: impl Into<String>) -> Self {
+        Self {
+            actor: actor.into(),
+            request_id: request_id.into(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct MovementRow {
+    pub(crate) stock_item_id: i64,
+    pub(crate) kind: MovementKind,
+    pub(crate) on_hand_delta: i64,
+    pub(crate) reserved_delta: i64,
+    pub(crate) on_hand_after: i64,
+    pub(crate) reserved_after: i64,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) note: Option<String>,
+    pub(crate) order_id: Option<Uuid>,
+}
+
+#[derive(Serialize)]
+struct AuditRow {
+    action: &'static str,
+    entity: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct EventRow {
+    event_id: Uuid,
+    subject: String,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    body: String,
+    time: i64,
+}
+
+#[derive(Serialize)]
+struct DeliveryRow {
+    event_id: Uuid,
+    destination: &'static str,
+}
+
+#[derive(Serialize)]
+struct Stamped<'a, T> {
+    #[serde(flatten)]
+    row: &'a T,
+    actor: &'a str,
+    request_id: &'a str,
+    at: i64,
+}
+
+/// What every transaction leaves behind.
+pub(crate) const RECORDS: &[Write] = &[
+    Write {
+        name: "movements",
+        sql: "INSERT INTO movements (stock_item_id, kind, on_hand_delta, reserved_delta, on_hand_after, reserved_after, reason, note, order_id, actor, created_at)
+              SELECT stock_item_id, kind, on_hand_delta, reserved_delta, on_hand_after, reserved_after, reason, note, order_id, actor, at
+              FROM {rows $rows r: stock_item_id BIGINT, kind TEXT, on_hand_delta BIGINT, reserved_delta BIGINT, on_hand_after BIGINT, reserved_after BIGINT, reason TEXT, note TEXT, order_id UUID, actor TEXT, at BIGINT}",
+    },
+    Write {
+        name: "audit",
+        sql: "INSERT INTO audit (at, actor, request_id, action, entity, before, after)
+              SELECT at, actor, request_id, action, entity, before, after
+              FROM {rows $rows r: at BIGINT, actor TEXT, request_id TEXT, action TEXT, entity TEXT, before TEXT, after TEXT}",
+    },
+    // The sequence number is taken here, after the row locks: events of one subject have numbers in the order of commit.
+    Write {
+        name: "outbox",
+        sql: "INSERT INTO outbox (event_id, subject, type, body, time)
+              SELECT event_id, subject, type, body, time
+              FROM {rows $rows r: event_id UUID, subject TEXT, type TEXT, body TEXT, time BIGINT}
+              RETURNING seq, event_id, subject",
+    },
+    Write {
+        name: "deliveries",
+        sql: "INSERT INTO deliveries (seq, destination, subject, next_at)
+              SELECT o.seq, r.destination, o.subject, 0
+              FROM {rows $rows r: event_id UUID, destination TEXT} JOIN {new outbox} o ON o.event_id = r.event_id",
+    },
+    // A key that was stored meanwhile breaks the primary key: the work is undone, the caller asks again and gets the reply.
+    Write {
+        name: "idempotency",
+        sql: "INSERT INTO idempotency_keys (scope, key, fingerprint, reply, created_at)
+              SELECT scope, key, fingerprint, reply, created_at
+              FROM {rows $rows r: scope TEXT, key TEXT, fingerprint TEXT, reply TEXT, created_at BIGINT}",
+    },
+];
+
+static RECORDS_ONLY: WriteSet = WriteSet::new(&[RECORDS]);
+
+enum Connection {
+    /// Nothing executed yet: begins with the first statement.
+    None,
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+/// A writing transaction. Dropped without [`Tx::commit`] it leaves nothing.
+pub struct Tx {
+    store: Store,
+    connection: Connection,
+    caller: Caller,
+    now: Timestamp,
+    movements: Vec<MovementRow>,
+    audit: Vec<AuditRow>,
+    events: Vec<EventRow>,
+    deliveries: Vec<DeliveryRow>,
+    set: &'static WriteSet,
+    staged: HashMap<&'static str, String>,
+}
+
+impl Store {
+    /// Starts a transaction; the database hears of it with the first statement.
+    pub fn begin(&self, caller: Caller) -> Tx {
+        self.begin_at(caller, clock())
+    }
+
+    /// Starts a transaction whose clock says `now`.
+    pub fn begin_at(&self, caller: Caller, now: Timestamp) -> Tx {
+        Tx {
+            store: self.clone(),
+            connection: Connection::None,
+            caller,
+            now,
+            movements: Vec::new(),
+            audit: Vec::new(),
+            events: Vec::new(),
+            deliveries: Vec::new(),
+            set: &RECORDS_ONLY,
+            staged: HashMap::new(),
+        }
+    }
+}
+
+impl Tx {
+    /// The moment of everything that this transaction does.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Who does it.
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether committing will hand events to the relay.
+    pub fn has_events(&self) -> bool {
+        !self.deliveries.is_empty()
+    }
+
+    async fn connect(&mut self) -> Result<(), StoreError> {
+        if matches!(self.connection, Connection::None) {
+            self.store.count_statement();
+            self.connection = match &self.store.pool {
+                Pool::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+                // SQLite: a transaction that reads and then writes must be a writer from the start, else it may find
+                // that it cannot become one.
+                Pool::Sqlite(pool) => Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            };
+        }
+        Ok(())
+    }
+
+    /// Rows changed.
+    pub(crate) async fn execute(&mut self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+        self.connect().await?;
+        self.store.count_statement();
+        Ok(match &mut self.connection {
+            Connection::Postgres(tx) => {
+                let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+            Connection::Sqlite(tx) => {
+                let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+            Connection::None => 0,
+        })
+    }
+
+    /// Exactly one row.
+    pub(crate) async fn one<T: FromRow>(&mut self, sql: &Sql, args: &[Arg<'_>]) -> Result<T, StoreError> {
+        self.first(sql, args)
+            .await?
+            .ok_or(StoreError::Internal(sqlx::Error::RowNotFound))
+    }
+
+    /// Records a row of the ledger.
+    pub(crate) fn movement(&mut self, movement: MovementRow) {
+        self.movements.push(movement);
+    }
+
+    /// Records who changed what.
+    pub(crate) fn audit<T: Serialize>(
+        &mut self,
+        action: &'static str,
+        entity: impl Into<String>,
+        before: Option<&T>,
+        after: Option<&T>,
+    ) -> Result<(), StoreError> {
+        let row = AuditRow {
+            action,
+            entity: entity.into(),
+            before: before.map(json).transpose()?,
+            after: after.map(json).transpose()?,
+        };
+        self.audit.push(row);
+        Ok(())
+    }
+
+    /// Records an event for the topic and, where it is an order to be decided, for the queue.
+    pub(crate) fn event<T: Serialize>(
+        &mut self,
+        event_type: EventType,
+        subject: String,
+        data: &T,
+    ) -> Result<(), StoreError> {
+        let event_id = Uuid::now_v7();
+        let body = json(&Event::new(event_id, event_type, &subject, self.now, data))?;
+        self.deliveries.push(DeliveryRow {
+            event_id,
+            destination: destination::EVENTS_TOPIC,
+        });
+        if event_type == EventType::OrderPlaced {
+            self.deliveries.push(DeliveryRow {
+                event_id,
+                destination: destination::ORDERS_QUEUE,
+            });
+        }
+        self.events.push(EventRow {
+            event_id,
+            subject,
+            event_type,
+            body,
+            time: self.now.micros(),
+        });
+        Ok(())
+    }
+
+    /// Records a message that goes to the orders queue as it is.
+    pub(crate) fn queue_message(&mut self, event_type: EventType, subject: String, body: String) {
+        let event_id = Uuid::now_v7();
+        self.deliveries.push(DeliveryRow {
+            event_id,
+            destination: destination::ORDERS_QUEUE,
+        });
+        self.events.push(EventRow {
+            event_id,
+            subject,
+            event_type,
+            body,
+            time: self.now.micros(),
+        });
+    }
+
+    /// Leaves `rows` to be written by `set` (which must contain [`RECORDS`]) with everything recorded, when this commits.
+    /// One set a transaction: what is staged twice for one write would be lost, so the second is refused.
+    pub(crate) fn stage(
+        &mut self,
+        set: &'static WriteSet,
+        rows: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<(), StoreError> {
+        if !self.staged.is_empty() {
+            return Err(StoreError::Internal(sqlx::Error::Encode(
+                "a transaction stages its writes once".into(),
+            )));
+        }
+        self.set = set;
+        self.staged.extend(rows);
+        Ok(())
+    }
+
+    /// Stores the reply to a request with its idempotency key when this commits.
+    pub(crate) fn stage_reply(&mut self, row: String) {
+        self.staged.insert("idempotency", row);
+    }
+
+    /// Writes everything recorded and commits.
+    ///
+    /// # Errors
+    /// When the database refuses or is away. After an error of the commit itself the outcome is unknown to the caller; all
+    /// operations are safe to repeat.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        let mut rows = std::mem::take(&mut self.staged);
+        let (actor, request_id, at) = (
+            self.caller.actor.as_str(),
+            self.caller.request_id.as_str(),
+            self.now.micros(),
+        );
+        let movements: Vec<_> = self
+            .movements
+            .iter()
+            .map(|row| Stamped {
+                row,
+                actor,
+                request_id,
+                at,
+            })
+            .collect();
+        let audit: Vec<_> = self
+            .audit
+            .iter()
+            .map(|row| Stamped {
+                row,
+                actor,
+                request_id,
+                at,
+            })
+            .collect();
+        if !(movements.is_empty() && audit.is_empty() && self.events.is_empty() && rows.is_empty()) {
+            rows.insert("movements", json(&movements)?);
+            rows.insert("audit", json(&audit)?);
+            rows.insert("outbox", json(&self.events)?);
+            rows.insert("deliveries", json(&self.deliveries)?);
+            self.write(self.set, &rows).await?;
+        }
+        self.store.count_statement();
+        match self.connection {
+            Connection::None => {}
+            Connection::Postgres(tx) => tx.commit().await?,
+            Connection::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Executes a set of writes. On PostgreSQL a transaction that has executed nothing yet stays closed: the one statement
+    /// is a transaction by itself, and two round trips are saved.
+    async fn write(&mut self, set: &'static WriteSet, rows: &HashMap<&'static str, String>) -> Result<(), StoreError> {
+        let parameters = set.parameters(rows);
+        if let (Connection::None, Pool::Postgres(pool)) = (&self.connection, &self.store.pool) {
+            self.store.count_statement();
+            let mut query = sqlx::query(set.postgres());
+            for parameter in parameters {
+                query = query.bind(parameter);
+            }
+            query.execute(pool).await?;
+            return Ok(());
+        }
+        self.connect().await?;
+        match &mut self.connection {
+            Connection::Postgres(tx) => {
+                self.store.count_statement();
+                let mut query = sqlx::query(set.postgres());
+                for parameter in parameters {
+                    query = query.bind(parameter);
+                }
+                query.execute(&mut **tx).await?;
+            }
+            Connection::Sqlite(tx) => {
+                for (text, parameter) in set.sqlite().iter().zip(parameters) {
+                    self.store.statements.fetch_add(1, Ordering::Relaxed);
+                    if parameter != "[]" {
+                        sqlx::query(*text).bind(parameter).execute(&mut **tx).await?;
+                    }
+                }
+            }
+            Connection::None => {}
+        }
+        Ok(())
+    }
+}
+
+impl Run for &mut Tx {
+    async fn all<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
+        self.connect().await?;
+        self.store.count_statement();
+        match &mut self.connection {
+            Connection::Postgres(tx) => {
+                let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
+                let rows = query.fetch_all(&mut **tx).await?;
+                rows.iter().map(|row| T::from_row(&mut Reader::postgres(row))).collect()
+            }
+            Connection::Sqlite(tx) => {
+                let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
+                let rows = query.fetch_all(&mut **tx).await?;
+                rows.iter().map(|row| T::from_row(&mut Reader::sqlite(row))).collect()
+            }
+            Connection::None => Ok(Vec::new()),
+        }
+    }
+
+    async fn first<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Option<T>, StoreError> {
+        Ok(self.all(sql, args).await?.into_iter().next())
+    }
+}

@@ -1,0 +1,56 @@
+//! The WHERE, ORDER BY and LIMIT of a list, put together from the filters that are given, so that each combination has a plan
+//! of its own and can use its index.
+
+use crate::db::{Arg, Page, Sql};
+use std::fmt::Write as _;
+
+pub(crate) struct Filter<'a> {
+    text: String,
+    args: Vec<Arg<'a>>,
+}
+
+impl<'a> Filter<'a> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            text: String::new(),
+            args: Vec::new(),
+        }
+    }
+
+    /// `condition` has one `?` where `value` goes. Only texts of ours.
+    pub(crate) fn add(&mut self, condition: &'static str, value: impl Into<Arg<'a>>) {
+        self.args.push(value.into());
+        let condition = condition.replace('?', &format!("${}", self.args.len()));
+        let word = if self.text.is_empty() { "WHERE" } else { "AND" };
+        let _ = write!(self.text, " {word} {condition}");
+    }
+
+    /// A condition without a value.
+    pub(crate) fn fixed(&mut self, condition: &'static str) {
+        let word = if self.text.is_empty() { "WHERE" } else { "AND" };
+        let _ = write!(self.text, " {word} {condition}");
+    }
+
+    pub(crate) fn opt<T: Into<Arg<'a>>>(&mut self, condition: &'static str, value: Option<T>) {
+        if let Some(value) = value {
+            self.add(condition, value);
+        }
+    }
+
+    /// `select` with these conditions, one page of it.
+    pub(crate) fn page(mut self, select: &str, order: &str, page: Page) -> (&'static Sql, Vec<Arg<'a>>) {
+        self.args.push(Arg::Int(page.limit));
+        self.args.push(Arg::Int(page.skip));
+        let (limit, skip) = (self.args.len() - 1, self.args.len());
+        let text = format!("{select}{} ORDER BY {order} LIMIT ${limit} OFFSET ${skip}", self.text);
+        (Sql::interned(text), self.args)
+    }
+
+    /// How many rows `from` has under these conditions.
+    pub(crate) fn count(self, from: &str) -> (&'static Sql, Vec<Arg<'a>>) {
+        (
+            Sql::interned(format!("SELECT COUNT(*) FROM {from}{}", self.text)),
+            self.args,
+        )
+    }
+}

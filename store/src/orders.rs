@@ -1,0 +1,773 @@
+//! Orders in the database: taken, read, cancelled, shipped, expired. Their decision is in [`crate::processing`].
+
+use crate::{
+    StoreError, Tx, customers,
+    db::{FromRow, Page, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
+    filter::Filter,
+    products::expect_version,
+    stock::{self, Cause, LEVEL_WRITES, LockedItem},
+};
+use inventory_domain::{
+    Conflict, Refusal, Timestamp,
+    event::EventType,
+    movement::MovementKind,
+    order::{NewOrder, OnShortage, Order, OrderLine, OrderReason, OrderStatus},
+    product::ProductStatus,
+};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+/// Which orders.
+#[derive(Clone, Debug, Default)]
+pub struct OrderFilter {
+    /// With this status.
+    pub status: Option<OrderStatus>,
+    /// Of this customer.
+    pub customer: Option<String>,
+}
+
+impl OrderFilter {
+    fn conditions(&self) -> Filter<'_> {
+        let mut filter = Filter::new();
+        filter.opt("o.status = ?", self.status.map(OrderStatus::as_str));
+        filter.opt(
+            "o.customer_id = (SELECT id FROM customers WHERE reference = ?)",
+            self.customer.as_ref(),
+        );
+        filter
+    }
+}
+
+struct OrderRow(Order);
+
+impl FromRow for OrderRow {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self(Order {
+            id: row.uuid()?,
+            status: row.word(OrderStatus::parse)?,
+            customer: row.text()?,
+            on_shortage: row.word(OnShortage::parse)?,
+            hold_minutes: row.int_opt()?,
+            expires_at: row.time_opt()?,
+            reason: row.word_opt(OrderReason::parse)?,
+            lines: Vec::new(),
+            version: row.int()?,
+            created_at: row.time()?,
+            decided_at: row.time_opt()?,
+            updated_at: row.time()?,
+        }))
+    }
+}
+
+struct LineRow {
+    order_id: Uuid,
+    line: OrderLine,
+}
+
+impl FromRow for LineRow {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            order_id: row.uuid()?,
+            line: line(row)?,
+        })
+    }
+}
+
+fn line(row: &mut Reader<'_>) -> Result<OrderLine, StoreError> {
+    Ok(OrderLine {
+        line: row.int()?,
+        product_id: row.int()?,
+        sku: row.text()?,
+        quantity: row.int()?,
+        reserved: row.int()?,
+        shipped: row.int()?,
+    })
+}
+
+/// A page of orders, newest first.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list(store: &Store, filter: &OrderFilter, page: Page) -> Result<Vec<Order>, StoreError> {
+    static LINES: Sql = Sql::new(
+        "SELECT l.order_id, l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped
+         FROM {rows $1 r: order_id UUID} JOIN order_lines l ON l.order_id = r.order_id JOIN products p ON p.id = l.product_id
+         ORDER BY l.order_id, l.line",
+    );
+    let select = "SELECT o.id, o.status, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, \
+                  o.created_at, o.decided_at, o.updated_at FROM orders o JOIN customers c ON c.id = o.customer_id";
+    let (sql, args) = filter.conditions().page(select, "o.created_at DESC, o.id DESC", page);
+    let mut orders: Vec<Order> = store
+        .all::<OrderRow>(sql, &args)
+        .await?
+        .into_iter()
+        .map(|row| row.0)
+        .collect();
+    if orders.is_empty() {
+        return Ok(orders);
+    }
+    let ids: Vec<_> = orders.iter().map(|order| OrderRef { order_id: order.id }).collect();
+    let mut lines: HashMap<Uuid, Vec<OrderLine>> = HashMap::with_capacity(orders.len());
+    for row in store.all::<LineRow>(&LINES, &[(&json(&ids)?).into()]).await? {
+        lines.entry(row.order_id).or_default().push(row.line);
+    }
+    for order in &mut orders {
+        order.lines = lines.remove(&order.id).unwrap_or_default();
+    }
+    Ok(orders)
+}
+
+/// How many orders.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count(store: &Store, filter: &OrderFilter) -> Result<i64, StoreError> {
+    let (sql, args) = filter.conditions().count("orders o");
+    store.one(sql, &args).await
+}
+
+/// An order with one of its lines.
+struct OrderLineRow {
+    order: Order,
+    line: OrderLine,
+    product_status: ProductStatus,
+}
+
+impl FromRow for OrderLineRow {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            order: OrderRow::from_row(row)?.0,
+            line: line(row)?,
+            product_status: row.word(ProductStatus::parse)?,
+        })
+    }
+}
+
+/// An order, and the status of the product of each line.
+pub(crate) struct LoadedOrder {
+    pub(crate) order: Order,
+    pub(crate) product_status: Vec<ProductStatus>,
+}
+
+fn gather(rows: Vec<OrderLineRow>) -> Vec<LoadedOrder> {
+    let mut orders: Vec<LoadedOrder> = Vec::new();
+    for row in rows {
+        if orders.last().is_none_or(|last| last.order.id != row.order.id) {
+            orders.push(LoadedOrder {
+                order: row.order,
+                product_status: Vec::new(),
+            });
+        }
+        if let Some(last) = orders.last_mut() {
+            last.order.lines.push(row.line);
+            last.product_status.push(row.product_status);
+        }
+    }
+    orders
+}
+
+/// One order.
+///
+/// # Errors
+/// When there is none with this id.
+pub async fn get(store: &Store, id: Uuid) -> Result<Order, StoreError> {
+    static GET: Sql = Sql::new(
+        "SELECT o.id, o.status, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
+                l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
+         FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
+         WHERE o.id = $1 ORDER BY l.line",
+    );
+    let order = gather(store.all(&GET, &[id.into()]).await?).pop();
+    Ok(order
+        .map(|loaded| loaded.order)
+        .ok_or_else(|| Refusal::not_found("order", id))?)
+}
+
+#[derive(Serialize)]
+pub(crate) struct OrderRef {
+    pub(crate) order_id: Uuid,
+}
+
+#[derive(Serialize)]
+struct ProductRef {
+    product_id: i64,
+}
+
+/// Locks the orders with these ids, and those whose holds on stock of these products are due, in the order of their ids.
+pub(crate) async fn lock(tx: &mut Tx, ids: &[Uuid], product_ids: &[i64]) -> Result<Vec<LoadedOrder>, StoreError> {
+    static LOCK: Sql = Sql::new(
+        "SELECT o.id, o.status, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
+                l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
+         FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
+         WHERE o.id IN (SELECT r.order_id FROM {rows $1 r: order_id UUID}
+                        UNION SELECT v.order_id FROM {rows $2 q: product_id BIGINT} JOIN stock_items s ON s.product_id = q.product_id
+                              JOIN reservations v ON v.stock_item_id = s.id WHERE v.state = 'active' AND v.expires_at <= $3)
+         ORDER BY o.id, l.line {lock o}",
+    );
+    let ids: Vec<_> = ids.iter().map(|&order_id| OrderRef { order_id }).collect();
+    let products: Vec<_> = product_ids
+        .iter()
+        .map(|&product_id| ProductRef { product_id })
+        .collect();
+    let now = tx.now();
+    Ok(gather(
+        tx.all(&LOCK, &[(&json(&ids)?).into(), (&json(&products)?).into(), now.into()])
+            .await?,
+    ))
+}
+
+/// Units of a stock item that are reserved for an order.
+pub(crate) struct Reserved {
+    pub(crate) order_id: Uuid,
+    pub(crate) line: i64,
+    pub(crate) stock_item_id: i64,
+    pub(crate) quantity: i64,
+}
+
+impl FromRow for Reserved {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            order_id: row.uuid()?,
+            line: row.int()?,
+            stock_item_id: row.int()?,
+            quantity: row.int()?,
+        })
+    }
+}
+
+/// The active reservations of locked orders.
+pub(crate) async fn reserved(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Reserved>, StoreError> {
+    static RESERVED: Sql = Sql::new(
+        "SELECT v.order_id, v.line, v.stock_item_id, v.quantity FROM {rows $1 r: order_id UUID} JOIN reservations v ON v.order_id = r.order_id
+         WHERE v.state = 'active' ORDER BY v.order_id, v.line, v.stock_item_id",
+    );
+    let ids: Vec<_> = ids.iter().map(|&order_id| OrderRef { order_id }).collect();
+    tx.all(&RESERVED, &[(&json(&ids)?).into()]).await
+}
+
+/// The writes of orders, with those of the levels they change.
+pub(crate) const ORDER_WRITES: &[Write] = &[
+    Write {
+        name: "orders_new",
+        sql: "INSERT INTO orders (id, customer_id, status, on_shortage, hold_minutes, expires_at, reason, created_at, decided_at, updated_at)
+              SELECT r.id, c.id, r.status, r.on_shortage, r.hold_minutes, r.expires_at, r.reason, r.created_at, r.decided_at, r.created_at
+              FROM {rows $rows r: id UUID, customer TEXT, status TEXT, on_shortage TEXT, hold_minutes BIGINT, expires_at BIGINT, reason TEXT, created_at BIGINT, decided_at BIGINT}
+              JOIN customers c ON c.reference = r.customer",
+    },
+    Write {
+        name: "lines_new",
+        sql: "INSERT INTO order_lines (order_id, line, product_id, quantity, reserved)
+              SELECT order_id, line, product_id, quantity, reserved
+              FROM {rows $rows r: order_id UUID, line BIGINT, product_id BIGINT, quantity BIGINT, reserved BIGINT}",
+    },
+    Write {
+        name: "orders_changed",
+        sql: "UPDATE orders AS o SET status = r.status, reason = r.reason, expires_at = r.expires_at, decided_at = r.decided_at, version = o.version + 1, updated_at = r.updated_at
+              FROM {rows $rows r: id UUID, status TEXT, reason TEXT, expires_at BIGINT, decided_at BIGINT, updated_at BIGINT} WHERE o.id = r.id",
+    },
+    Write {
+        name: "lines_changed",
+        sql: "UPDATE order_lines AS l SET reserved = r.reserved, shipped = r.shipped
+              FROM {rows $rows r: order_id UUID, line BIGINT, reserved BIGINT, shipped BIGINT} WHERE l.order_id = r.order_id AND l.line = r.line",
+    },
+    Write {
+        name: "reservations_new",
+        sql: "INSERT INTO reservations (order_id, line, stock_item_id, quantity, state, expires_at)
+              SELECT order_id, line, stock_item_id, quantity, 'active', expires_at
+              FROM {rows $rows r: order_id UUID, line BIGINT, stock_item_id BIGINT, quantity BIGINT, expires_at BIGINT}",
+    },
+    Write {
+        name: "reservations_closed",
+        sql: "UPDATE reservations AS v SET state = r.state FROM {rows $rows r: order_id UUID, state TEXT}
+              WHERE v.order_id = r.order_id AND v.state = 'active'",
+    },
+    Write {
+        name: "parked",
+        sql: "INSERT INTO parked_messages (source, message_id, delivery_count, reason, detail, body, body_hash, truncated, parked_at)
+              SELECT source, message_id, delivery_count, reason, detail, body, body_hash, truncated, parked_at
+              FROM {rows $rows r: source TEXT, message_id TEXT, delivery_count BIGINT, reason TEXT, detail TEXT, body TEXT, body_hash TEXT, truncated BIGINT, parked_at BIGINT}
+              WHERE true ON CONFLICT DO NOTHING",
+    },
+];
+
+/// Everything that a batch of orders may change, in one go.
+pub(crate) static ORDERS: WriteSet = WriteSet::new(&[ORDER_WRITES, LEVEL_WRITES, RECORDS]);
+
+/// A new order and its lines alone.
+static PLACED: WriteSet = WriteSet::new(&[&[PLACED_ORDER, PLACED_LINES], RECORDS]);
+const PLACED_ORDER: Write = Write {
+    name: ORDER_WRITES[0].name,
+    sql: ORDER_WRITES[0].sql,
+};
+const PLACED_LINES: Write = Write {
+    name: ORDER_WRITES[1].name,
+    sql: ORDER_WRITES[1].sql,
+};
+
+#[derive(Serialize)]
+struct NewOrderRow<'a> {
+    id: Uuid,
+    customer: &'a str,
+    status: OrderStatus,
+    on_shortage: OnShortage,
+    hold_minutes: Option<i64>,
+    expires_at: Option<i64>,
+    reason: Option<OrderReason>,
+    created_at: i64,
+    decided_at: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct NewLineRow {
+    order_id: Uuid,
+    line: i64,
+    product_id: i64,
+    quantity: i64,
+    reserved: i64,
+}
+
+#[derive(Serialize)]
+struct ChangedOrderRow {
+    id: Uuid,
+    status: OrderStatus,
+    reason: Option<OrderReason>,
+    expires_at: Option<i64>,
+    decided_at: Option<i64>,
+    updated_at: i64,
+}
+
+#[derive(Serialize)]
+struct ChangedLineRow {
+    order_id: Uuid,
+    line: i64,
+    reserved: i64,
+    shipped: i64,
+}
+
+#[derive(Serialize)]
+pub(crate) struct NewReservationRow {
+    pub(crate) order_id: Uuid,
+    pub(crate) line: i64,
+    pub(crate) stock_item_id: i64,
+    pub(crate) quantity: i64,
+    pub(crate) expires_at: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct ClosedRow {
+    order_id: Uuid,
+    state: &'static str,
+}
+
+/// Rows for [`ORDER_WRITES`], gathered while orders are decided.
+#[derive(Default)]
+pub(crate) struct OrderRows {
+    new: Vec<String>,
+    new_lines: Vec<NewLineRow>,
+    changed: Vec<ChangedOrderRow>,
+    changed_lines: Vec<ChangedLineRow>,
+    pub(crate) reservations: Vec<NewReservationRow>,
+    closed: Vec<ClosedRow>,
+}
+
+impl OrderRows {
+    /// An order that is not in the database yet.
+    pub(crate) fn insert(&mut self, order: &Order) -> Result<(), StoreError> {
+        self.new.push(json(&NewOrderRow {
+            id: order.id,
+            customer: &order.customer,
+            status: order.status,
+            on_shortage: order.on_shortage,
+            hold_minutes: order.hold_minutes,
+            expires_at: order.expires_at.map(Timestamp::micros),
+            reason: order.reason,
+            created_at: order.created_at.micros(),
+            decided_at: order.decided_at.map(Timestamp::micros),
+        })?);
+        self.new_lines.extend(order.lines.iter().map(|line| NewLineRow {
+            order_id: order.id,
+            line: line.line,
+            product_id: line.product_id,
+            quantity: line.quantity,
+            reserved: line.reserved,
+        }));
+        Ok(())
+    }
+
+    /// An order of the database that has changed.
+    pub(crate) fn update(&mut self, order: &Order) {
+        self.changed.push(ChangedOrderRow {
+            id: order.id,
+            status: order.status,
+            reason: order.reason,
+            expires_at: order.expires_at.map(Timestamp::micros),
+            decided_at: order.decided_at.map(Timestamp::micros),
+            updated_at: order.updated_at.micros(),
+        });
+        self.changed_lines.extend(
+            order
+                .lines
+                .iter()
+                .filter(|line| line.reserved > 0 || line.shipped > 0)
+                .map(|line| ChangedLineRow {
+                    order_id: order.id,
+                    line: line.line,
+                    reserved: line.reserved,
+                    shipped: line.shipped,
+                }),
+        );
+    }
+
+    pub(crate) fn close(&mut self, order_id: Uuid, state: &'static str) {
+        self.closed.push(ClosedRow { order_id, state });
+    }
+
+    /// The rows by the names of the writes.
+    pub(crate) fn into_rows(self) -> Result<Vec<(&'static str, String)>, StoreError> {
+        Ok(vec![
+            ("orders_new", format!("[{}]", self.new.join(","))),
+            ("lines_new", json(&self.new_lines)?),
+            ("orders_changed", json(&self.changed)?),
+            ("lines_changed", json(&self.changed_lines)?),
+            ("reservations_new", json(&self.reservations)?),
+            ("reservations_closed", json(&self.closed)?),
+        ])
+    }
+}
+
+/// The subject of an order's events and audit rows.
+pub(crate) fn subject(id: Uuid) -> String {
+    format!("orders/{id}")
+}
+
+/// What the names in a batch of orders stand for.
+pub(crate) struct Names {
+    by_id: HashMap<i64, (String, ProductStatus)>,
+    by_sku: HashMap<String, i64>,
+}
+
+struct NameRow {
+    id: i64,
+    name: String,
+    status: Option<ProductStatus>,
+}
+
+impl FromRow for NameRow {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.int()?,
+            name: row.text()?,
+            status: row.word_opt(ProductStatus::parse)?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct WantedRow<'a> {
+    product_id: Option<i64>,
+    sku: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ReferenceRow<'a> {
+    reference: &'a str,
+}
+
+/// Looks up the products of `orders` and makes sure that their customers are there, before any lock is taken: ids never
+/// change.
+pub(crate) async fn resolve(store: &Store, orders: &[&NewOrder]) -> Result<Names, StoreError> {
+    static RESOLVE: Sql = Sql::new(
+        "SELECT p.id, p.sku, p.status FROM {rows $1 r: product_id BIGINT} JOIN products p ON p.id = r.product_id
+         UNION ALL SELECT p.id, p.sku, p.status FROM {rows $2 q: sku TEXT} JOIN products p ON p.sku = q.sku
+         UNION ALL SELECT c.id, c.reference, NULL FROM {rows $3 k: reference TEXT} JOIN customers c ON c.reference = k.reference",
+    );
+    let lines = || orders.iter().flat_map(|order| &order.lines);
+    let mut ids: Vec<i64> = lines().filter_map(|line| line.product_id).collect();
+    let mut skus: Vec<&str> = lines().filter_map(|line| line.sku.as_deref()).collect();
+    let mut references: Vec<&str> = orders.iter().map(|order| order.customer.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    skus.sort_unstable();
+    skus.dedup();
+    references.sort_unstable();
+    references.dedup();
+    let ids: Vec<_> = ids
+        .into_iter()
+        .map(|id| WantedRow {
+            product_id: Some(id),
+            sku: None,
+        })
+        .collect();
+    let skus: Vec<_> = skus
+        .into_iter()
+        .map(|sku| WantedRow {
+            product_id: None,
+            sku: Some(sku),
+        })
+        .collect();
+    let customers: Vec<_> = references.iter().map(|reference| ReferenceRow { reference }).collect();
+    let (ids, skus, customers) = (json(&ids)?, json(&skus)?, json(&customers)?);
+    let rows: Vec<NameRow> = store
+        .all(&RESOLVE, &[(&ids).into(), (&skus).into(), (&customers).into()])
+        .await?;
+    let mut names = Names {
+        by_id: HashMap::new(),
+        by_sku: HashMap::new(),
+    };
+    let mut known = Vec::new();
+    for row in rows {
+        if let Some(status) = row.status {
+            names.by_sku.insert(row.name.clone(), row.id);
+            names.by_id.insert(row.id, (row.name, status));
+        } else {
+            known.push(row.name);
+        }
+    }
+    if known.len() < references.len() {
+        known.sort_unstable();
+        references.retain(|reference| known.binary_search_by(|name| name.as_str().cmp(reference)).is_err());
+        customers::ensure(store, &references).await?;
+    }
+    Ok(names)
+}
+
+impl Names {
+    /// The lines of an order, with the status of each product; the pointers of unknown products otherwise.
+    pub(crate) fn lines(&self, order: &NewOrder) -> Result<(Vec<OrderLine>, Vec<ProductStatus>), Refusal> {
+        let mut check = inventory_domain::Check::new();
+        let mut lines = Vec::with_capacity(order.lines.len());
+        let mut statuses = Vec::with_capacity(order.lines.len());
+        for (index, line) in order.lines.iter().enumerate() {
+            let id = line
+                .product_id
+                .or_else(|| self.by_sku.get(line.sku.as_deref()?).copied());
+            if let Some((product_id, (sku, status))) = id.and_then(|id| Some((id, self.by_id.get(&id)?))) {
+                lines.push(OrderLine {
+                    line: index as i64 + 1,
+                    product_id,
+                    sku: sku.clone(),
+                    quantity: line.quantity,
+                    reserved: 0,
+                    shipped: 0,
+                });
+                statuses.push(*status);
+            } else {
+                let (pointer, name) = match (line.product_id, &line.sku) {
+                    (Some(id), _) => (format!("/lines/{index}/product_id"), id.to_string()),
+                    (None, sku) => (format!("/lines/{index}/sku"), sku.clone().unwrap_or_default()),
+                };
+                check.fail(pointer, "unknown_product", format!("product {name} does not exist"));
+            }
+        }
+        check.finish()?;
+        Ok((lines, statuses))
+    }
+}
+
+/// A pending order as it is before its decision.
+pub(crate) fn pending(id: Uuid, new: &NewOrder, lines: Vec<OrderLine>, now: Timestamp) -> Order {
+    Order {
+        id,
+        status: OrderStatus::Pending,
+        customer: new.customer.clone(),
+        on_shortage: new.on_shortage,
+        hold_minutes: new.hold_minutes,
+        expires_at: None,
+        reason: None,
+        lines,
+        version: 1,
+        created_at: now,
+        decided_at: None,
+        updated_at: now,
+    }
+}
+
+/// Takes an order: it is pending, and its event goes to the queue that decides it.
+///
+/// # Errors
+/// When the input breaks a rule or names a product that does not exist or is archived.
+pub async fn create(tx: &mut Tx, new: &NewOrder) -> Result<Order, StoreError> {
+    new.validate()?;
+    let names = resolve(tx.store(), &[new]).await?;
+    let (lines, statuses) = names.lines(new)?;
+    if let Some(index) = statuses.iter().position(|status| *status == ProductStatus::Archived) {
+        let detail = format!("product {} is archived and takes no orders", lines[index].product_id);
+        return Err(Refusal::conflict(Conflict::ProductArchived, detail).into());
+    }
+    let order = pending(Uuid::now_v7(), new, lines, tx.now());
+    let mut rows = OrderRows::default();
+    rows.insert(&order)?;
+    tx.audit("orders_create", subject(order.id), None, Some(&order))?;
+    tx.event(EventType::OrderPlaced, subject(order.id), &order)?;
+    let rows = rows.into_rows()?;
+    tx.stage(&PLACED, rows.into_iter().take(2))?;
+    Ok(order)
+}
+
+/// Ends orders: their reserved units go back, or leave.
+pub(crate) enum Ending {
+    Cancel,
+    Ship,
+    Expire,
+}
+
+/// Ends `orders` on their locked `items`; gathers the rows and records movements, audit and events.
+pub(crate) fn end(
+    tx: &mut Tx,
+    orders: &mut [LoadedOrder],
+    reserved: &[Reserved],
+    items: &mut BTreeMap<i64, LockedItem>,
+    ending: &Ending,
+    rows: &mut OrderRows,
+) -> Result<(), StoreError> {
+    let (status, reason, kind, state, event, action) = match ending {
+        Ending::Cancel => (
+            OrderStatus::Cancelled,
+            Some(OrderReason::CancelledByRequest),
+            MovementKind::Release,
+            "released",
+            EventType::OrderCancelled,
+            "orders_cancel",
+        ),
+        Ending::Ship => (
+            OrderStatus::Shipped,
+            None,
+            MovementKind::Shipment,
+            "shipped",
+            EventType::OrderShipped,
+            "orders_ship",
+        ),
+        Ending::Expire => (
+            OrderStatus::Expired,
+            Some(OrderReason::HoldExpired),
+            MovementKind::Expiry,
+            "expired",
+            EventType::OrderExpired,
+            "orders_expire",
+        ),
+    };
+    for LoadedOrder { order, .. } in orders {
+        let before = order.clone();
+        for units in reserved.iter().filter(|units| units.order_id == order.id) {
+            let item = items
+                .get_mut(&units.stock_item_id)
+                .ok_or(StoreError::Internal(sqlx::Error::RowNotFound))?;
+            let on_hand_delta = if matches!(ending, Ending::Ship) {
+                -units.quantity
+            } else {
+                0
+            };
+            let cause = Cause {
+                order_id: Some(order.id),
+                ..Cause::default()
+            };
+            item.change(tx, kind, on_hand_delta, -units.quantity, cause)?;
+            if let Some(line) = order.lines.iter_mut().find(|line| line.line == units.line) {
+                if matches!(ending, Ending::Ship) {
+                    line.shipped += units.quantity;
+                }
+            }
+        }
+        order.status = status;
+        order.reason = reason.or(order.reason);
+        order.version += 1;
+        order.updated_at = tx.now();
+        rows.update(order);
+        rows.close(order.id, state);
+        tx.audit(action, subject(order.id), Some(&before), Some(order))?;
+        tx.event(event, subject(order.id), order)?;
+    }
+    Ok(())
+}
+
+async fn end_one(tx: &mut Tx, id: Uuid, expected: Option<i64>, ending: Ending) -> Result<Order, StoreError> {
+    let mut orders = lock(tx, &[id], &[]).await?;
+    let order = &orders.first().ok_or_else(|| Refusal::not_found("order", id))?.order;
+    let next = if matches!(ending, Ending::Ship) {
+        OrderStatus::Shipped
+    } else {
+        OrderStatus::Cancelled
+    };
+    // Asking twice for what is done already is answered as the first time was.
+    if order.status == next {
+        return Ok(order.clone());
+    }
+    expect_version(expected, order.version)?;
+    let due = order.expires_at.is_some_and(|at| at <= tx.now());
+    if !order.status.may_become(next) || (due && next == OrderStatus::Shipped) {
+        let status = if due && order.status == OrderStatus::Confirmed {
+            OrderStatus::Expired
+        } else {
+            order.status
+        };
+        let detail = format!("order {id} is {status} and cannot become {next}");
+        return Err(Refusal::conflict(Conflict::OrderState, detail).into());
+    }
+    let reserved = reserved(tx, &[id]).await?;
+    let item_ids: Vec<i64> = reserved.iter().map(|units| units.stock_item_id).collect();
+    let mut items: BTreeMap<i64, LockedItem> = BTreeMap::new();
+    if !item_ids.is_empty() {
+        items.extend(
+            stock::lock(tx, &[], &item_ids)
+                .await?
+                .into_iter()
+                .map(|item| (item.id, item)),
+        );
+    }
+    let mut rows = OrderRows::default();
+    end(tx, &mut orders, &reserved, &mut items, &ending, &mut rows)?;
+    let mut all = rows.into_rows()?;
+    all.extend(stock::settle(tx, items.into_values().collect())?);
+    tx.stage(&ORDERS, all)?;
+    Ok(orders.swap_remove(0).order)
+}
+
+/// Calls an order off; its units are available again.
+///
+/// # Errors
+/// When there is no such order, its version is another one, or it has left or ended otherwise.
+pub async fn cancel(tx: &mut Tx, id: Uuid, expected: Option<i64>) -> Result<Order, StoreError> {
+    end_one(tx, id, expected, Ending::Cancel).await
+}
+
+/// Ships an order: its reserved units leave.
+///
+/// # Errors
+/// When there is no such order, its version is another one, or it is not confirmed or its hold has run out.
+pub async fn ship(tx: &mut Tx, id: Uuid, expected: Option<i64>) -> Result<Order, StoreError> {
+    end_one(tx, id, expected, Ending::Ship).await
+}
+
+/// Expires at most `limit` orders whose hold has run out; says how many. Each call is one transaction.
+///
+/// # Errors
+/// When the database is away.
+pub async fn expire_due(mut tx: Tx, limit: i64) -> Result<usize, StoreError> {
+    static DUE: Sql =
+        Sql::new("SELECT id FROM orders WHERE status = 'confirmed' AND expires_at <= $1 ORDER BY expires_at LIMIT $2");
+    let now = tx.now();
+    let due: Vec<Uuid> = tx.all(&DUE, &[now.into(), limit.into()]).await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let mut orders = lock(&mut tx, &due, &[]).await?;
+    orders.retain(|loaded| is_due(&loaded.order, now));
+    let ids: Vec<Uuid> = orders.iter().map(|loaded| loaded.order.id).collect();
+    let reserved = reserved(&mut tx, &ids).await?;
+    let item_ids: Vec<i64> = reserved.iter().map(|units| units.stock_item_id).collect();
+    let items = stock::lock(&mut tx, &[], &item_ids).await?;
+    let mut items: BTreeMap<i64, LockedItem> = items.into_iter().map(|item| (item.id, item)).collect();
+    let mut rows = OrderRows::default();
+    end(&mut tx, &mut orders, &reserved, &mut items, &Ending::Expire, &mut rows)?;
+    let mut all = rows.into_rows()?;
+    all.extend(stock::settle(&mut tx, items.into_values().collect())?);
+    tx.stage(&ORDERS, all)?;
+    tx.commit().await?;
+    Ok(orders.len())
+}
+
+/// Whether an order's hold has run out and nobody has ended the order yet.
+pub(crate) fn is_due(order: &Order, now: Timestamp) -> bool {
+    order.status == OrderStatus::Confirmed && order.expires_at.is_some_and(|at| at <= now)
+}

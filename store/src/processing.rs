@@ -1,0 +1,294 @@
+//! A batch of orders, decided in one transaction: lock, decide, write.
+//!
+//! The number of statements does not grow with the batch. Row locks are taken in one order everywhere (orders by id, then stock
+//! items by id) and held for one round of statements: what is needed is read under the locks, decided by a pure function, and
+//! written in one go.
+
+use crate::{
+    StoreError,
+    db::{Caller, Store, json},
+    orders::{self, Ending, LoadedOrder, NewReservationRow, OrderRows, subject},
+    parked::NewParked,
+    stock::{self, Cause, LockedItem},
+};
+use inventory_domain::{
+    Refusal,
+    allocation::{self, Demand, DemandLine, StockLevel},
+    event::EventType,
+    movement::MovementKind,
+    order::{NewOrder, Order, OrderStatus},
+    parked::ParkReason,
+    product::ProductStatus,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// How often a batch is begun anew because another instance inserted one of its orders meanwhile.
+const ATTEMPTS_MAX: usize = 4;
+
+/// An order to decide, from a message.
+#[derive(Clone, Debug)]
+pub struct OrderMessage {
+    /// Its id.
+    pub order_id: Uuid,
+    /// What is ordered; its form is valid.
+    pub order: NewOrder,
+    /// The message, to be parked where the database knows that it cannot be decided.
+    pub message: NewParked,
+}
+
+/// What became of an order message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was decided now.
+    Decided(OrderStatus),
+    /// It had been decided before; nothing changed.
+    Repeated(OrderStatus),
+    /// It was parked.
+    Parked(ParkReason),
+}
+
+/// Decides `messages` in their order, and parks them and `unreadable` where that is all that can be done, in one transaction.
+/// Deciding the same messages again changes nothing and says the same.
+///
+/// # Errors
+/// When the database is away or refuses the data; then nothing was done.
+pub async fn process(
+    store: &Store,
+    caller: &Caller,
+    messages: &[OrderMessage],
+    unreadable: &[NewParked],
+) -> Result<Vec<Outcome>, StoreError> {
+    let mut attempt = 1;
+    loop {
+        match try_process(store, caller, messages, unreadable).await {
+            // Another instance has inserted one of our orders: what it wrote is visible to the next attempt.
+            Err(StoreError::Data(sqlx::Error::Database(error)))
+                if attempt < ATTEMPTS_MAX && error.is_unique_violation() =>
+            {
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn try_process(
+    store: &Store,
+    caller: &Caller,
+    messages: &[OrderMessage],
+    unreadable: &[NewParked],
+) -> Result<Vec<Outcome>, StoreError> {
+    let mut tx = store.begin(caller.clone());
+    let mut parked: Vec<NewParked> = unreadable.to_vec();
+    if messages.is_empty() {
+        tx.stage(
+            &orders::ORDERS,
+            [("parked", json(&NewParked::rows(&parked, tx.now()))?)],
+        )?;
+        tx.commit().await?;
+        return Ok(Vec::new());
+    }
+    let new: Vec<&NewOrder> = messages.iter().map(|message| &message.order).collect();
+    let names = orders::resolve(store, &new).await?;
+    let now = tx.now();
+
+    // What each message wants, as far as it can be read at all.
+    let mut wanted: Vec<Result<(Order, Vec<ProductStatus>), Refusal>> = Vec::with_capacity(messages.len());
+    let mut product_ids = BTreeSet::new();
+    for message in messages {
+        wanted.push(names.lines(&message.order).map(|(lines, statuses)| {
+            product_ids.extend(lines.iter().map(|line| line.product_id));
+            (orders::pending(message.order_id, &message.order, lines, now), statuses)
+        }));
+    }
+    let product_ids: Vec<i64> = product_ids.into_iter().collect();
+    let mut ids: Vec<Uuid> = messages.iter().map(|message| message.order_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+
+    let mut known: HashMap<Uuid, LoadedOrder> = HashMap::new();
+    let mut due = Vec::new();
+    for loaded in orders::lock(&mut tx, &ids, &product_ids).await? {
+        if orders::is_due(&loaded.order, now) && ids.binary_search(&loaded.order.id).is_err() {
+            due.push(loaded);
+        } else {
+            known.insert(loaded.order.id, loaded);
+        }
+    }
+    let due_ids: Vec<Uuid> = due.iter().map(|loaded| loaded.order.id).collect();
+    let due_units = if due.is_empty() {
+        Vec::new()
+    } else {
+        orders::reserved(&mut tx, &due_ids).await?
+    };
+    let due_items: Vec<i64> = due_units.iter().map(|units| units.stock_item_id).collect();
+    let items = stock::lock(&mut tx, &product_ids, &due_items).await?;
+    let mut items: BTreeMap<i64, LockedItem> = items.into_iter().map(|item| (item.id, item)).collect();
+
+    let mut rows = OrderRows::default();
+    orders::end(&mut tx, &mut due, &due_units, &mut items, &Ending::Expire, &mut rows)?;
+
+    // What is to be decided now, in the order of the batch; what was decided before answers as it did.
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
+    let mut to_decide: Vec<(Order, Vec<ProductStatus>, bool)> = Vec::new();
+    let mut position: HashMap<Uuid, usize> = HashMap::new();
+    let mut repeats: Vec<(usize, usize)> = Vec::new();
+    for (index, (message, wanted)) in messages.iter().zip(wanted).enumerate() {
+        let mut park = |reason, detail: String| {
+            parked.push(NewParked {
+                reason,
+                detail,
+                ..message.message.clone()
+            });
+            Some(Outcome::Parked(reason))
+        };
+        let (order, statuses) = match wanted {
+            Ok(wanted) => wanted,
+            Err(refusal) => {
+                outcomes[index] = park(ParkReason::UnknownProduct, details(&refusal));
+                continue;
+            }
+        };
+        let first = position.get(&order.id).copied();
+        let earlier = first
+            .map(|at| &to_decide[at].0)
+            .or_else(|| known.get(&order.id).map(|loaded| &loaded.order));
+        match earlier {
+            Some(earlier) if !same(earlier, &order) => {
+                let detail = format!("order {} exists and says something else", order.id);
+                outcomes[index] = park(ParkReason::OrderIdTaken, detail);
+            }
+            Some(_) if first.is_some() => repeats.extend(first.map(|at| (index, at))),
+            Some(earlier) if earlier.status != OrderStatus::Pending => {
+                outcomes[index] = Some(Outcome::Repeated(earlier.status));
+            }
+            earlier => {
+                let is_known = earlier.is_some();
+                position.insert(order.id, to_decide.len());
+                outcomes[index] = Some(Outcome::Decided(OrderStatus::Pending));
+                let entry = match known.remove(&order.id) {
+                    Some(loaded) => (loaded.order, loaded.product_status, is_known),
+                    None => (order, statuses, is_known),
+                };
+                to_decide.push(entry);
+            }
+        }
+    }
+
+    let levels: Vec<StockLevel> = items
+        .values()
+        .map(|item| StockLevel {
+            stock_item_id: item.id,
+            product_id: item.product_id,
+            location_id: item.location_id,
+            priority: item.priority,
+            available: item.available(),
+        })
+        .collect();
+    let demands: Vec<Demand> = to_decide
+        .iter()
+        .map(|(order, statuses, _)| demand(order, statuses))
+        .collect();
+    for (decision, (order, _, is_known)) in allocation::decide(&demands, &levels).into_iter().zip(&mut to_decide) {
+        order.status = decision.status;
+        order.reason = decision.reason;
+        order.decided_at = Some(now);
+        order.updated_at = now;
+        if decision.status == OrderStatus::Confirmed {
+            order.expires_at = order.hold_minutes.map(|minutes| now.plus_minutes(minutes));
+        }
+        for allotment in &decision.allotments {
+            let item = items
+                .get_mut(&allotment.stock_item_id)
+                .ok_or(StoreError::Internal(sqlx::Error::RowNotFound))?;
+            let cause = Cause {
+                order_id: Some(order.id),
+                ..Cause::default()
+            };
+            item.change(&mut tx, MovementKind::Reservation, 0, allotment.quantity, cause)?;
+            if let Some(line) = order.lines.iter_mut().find(|line| line.line == allotment.line) {
+                line.reserved += allotment.quantity;
+            }
+            rows.reservations.push(NewReservationRow {
+                order_id: order.id,
+                line: allotment.line,
+                stock_item_id: allotment.stock_item_id,
+                quantity: allotment.quantity,
+                expires_at: order.expires_at.map(inventory_domain::Timestamp::micros),
+            });
+        }
+        if *is_known {
+            order.version += 1;
+            rows.update(order);
+        } else {
+            rows.insert(order)?;
+        }
+        tx.audit("orders_process", subject(order.id), None, Some(order))?;
+        tx.event(decided_event(order.status), subject(order.id), order)?;
+    }
+    for (index, outcome) in outcomes.iter_mut().enumerate() {
+        if let (Some(Outcome::Decided(status)), Some(at)) = (outcome, position.get(&messages[index].order_id)) {
+            *status = to_decide[*at].0.status;
+        }
+    }
+    for (index, at) in repeats {
+        outcomes[index] = Some(Outcome::Repeated(to_decide[at].0.status));
+    }
+
+    let mut all = rows.into_rows()?;
+    all.extend(stock::settle(&mut tx, items.into_values().collect())?);
+    all.push(("parked", json(&NewParked::rows(&parked, now))?));
+    tx.stage(&orders::ORDERS, all)?;
+    tx.commit().await?;
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+fn details(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Invalid(violations) => {
+            let details: Vec<_> = violations
+                .iter()
+                .map(|v| format!("{}: {}", v.pointer, v.detail))
+                .collect();
+            details.join("; ")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Whether two orders ask for the same: a message that is repeated, not another one under the same id.
+fn same(one: &Order, other: &Order) -> bool {
+    let lines = |order: &Order| {
+        let mut lines: Vec<_> = order
+            .lines
+            .iter()
+            .map(|line| (line.product_id, line.quantity))
+            .collect();
+        lines.sort_unstable();
+        lines
+    };
+    one.customer == other.customer && lines(one) == lines(other)
+}
+
+fn demand(order: &Order, statuses: &[ProductStatus]) -> Demand {
+    let line = |(line, status): (&inventory_domain::order::OrderLine, &ProductStatus)| DemandLine {
+        line: line.line,
+        product_id: line.product_id,
+        product_status: *status,
+        quantity: line.quantity,
+    };
+    Demand {
+        order_id: order.id,
+        on_shortage: order.on_shortage,
+        lines: order.lines.iter().zip(statuses).map(line).collect(),
+    }
+}
+
+const fn decided_event(status: OrderStatus) -> EventType {
+    match status {
+        OrderStatus::Rejected => EventType::OrderRejected,
+        OrderStatus::Backordered => EventType::OrderBackordered,
+        _ => EventType::OrderConfirmed,
+    }
+}

@@ -1,0 +1,110 @@
+//! Holds the levels against the ledger and the reservations (invariants I1 to I3), and repairs them.
+
+use crate::{
+    StoreError, Tx,
+    db::{FromRow, MovementRow, Reader, Run as _, Sql, Store},
+    stock,
+};
+use inventory_domain::movement::{MovementKind, Reason};
+use serde::Serialize;
+
+/// A stock item whose levels, ledger and reservations do not agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// The stock item.
+    pub stock_item_id: i64,
+    /// Units on hand as recorded on the item.
+    pub on_hand: i64,
+    /// Units reserved as recorded on the item.
+    pub reserved: i64,
+    /// Sum of the ledger's on-hand deltas.
+    pub ledger_on_hand: i64,
+    /// Sum of the ledger's reserved deltas.
+    pub ledger_reserved: i64,
+    /// Sum of the active reservations.
+    pub reservations: i64,
+}
+
+impl FromRow for Drift {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            stock_item_id: row.int()?,
+            on_hand: row.int()?,
+            reserved: row.int()?,
+            ledger_on_hand: row.int()?,
+            ledger_reserved: row.int()?,
+            reservations: row.int()?,
+        })
+    }
+}
+
+/// Stock items that there are.
+///
+/// # Errors
+/// When the database is away.
+pub async fn items(store: &Store) -> Result<i64, StoreError> {
+    static ITEMS: Sql = Sql::new("SELECT COUNT(*) FROM stock_items");
+    store.one(&ITEMS, &[]).await
+}
+
+/// Stock items that drift, at most `limit`.
+///
+/// # Errors
+/// When the database is away.
+pub async fn drift(store: &Store, limit: i64) -> Result<Vec<Drift>, StoreError> {
+    store.all(&DRIFT, &[limit.into()]).await
+}
+
+static DRIFT: Sql = Sql::new(
+    "SELECT s.id, s.on_hand, s.reserved, CAST(COALESCE(m.on_hand, 0) AS BIGINT), CAST(COALESCE(m.reserved, 0) AS BIGINT), CAST(COALESCE(v.quantity, 0) AS BIGINT)
+     FROM stock_items s
+     LEFT JOIN (SELECT stock_item_id, SUM(on_hand_delta) AS on_hand, SUM(reserved_delta) AS reserved FROM movements GROUP BY stock_item_id) m ON m.stock_item_id = s.id
+     LEFT JOIN (SELECT stock_item_id, SUM(quantity) AS quantity FROM reservations WHERE state = 'active' GROUP BY stock_item_id) v ON v.stock_item_id = s.id
+     WHERE s.on_hand <> COALESCE(m.on_hand, 0) OR s.reserved <> COALESCE(m.reserved, 0) OR s.reserved <> COALESCE(v.quantity, 0)
+     ORDER BY s.id LIMIT $1",
+);
+
+/// Repairs one stock item under its lock: reserved becomes the sum of the active reservations, on hand the ledger's sum (at
+/// least what is reserved), and a correcting movement makes the ledger say the same. Says whether there was something to do.
+///
+/// # Errors
+/// When the database is away.
+pub async fn repair(mut tx: Tx, stock_item_id: i64) -> Result<bool, StoreError> {
+    static SUMS: Sql = Sql::new(
+        "SELECT s.id, s.on_hand, s.reserved,
+                CAST(COALESCE((SELECT SUM(m.on_hand_delta) FROM movements m WHERE m.stock_item_id = s.id), 0) AS BIGINT),
+                CAST(COALESCE((SELECT SUM(m.reserved_delta) FROM movements m WHERE m.stock_item_id = s.id), 0) AS BIGINT),
+                CAST(COALESCE((SELECT SUM(v.quantity) FROM reservations v WHERE v.stock_item_id = s.id AND v.state = 'active'), 0) AS BIGINT)
+         FROM stock_items s WHERE s.id = $1",
+    );
+    let Some(mut item) = stock::lock(&mut tx, &[], &[stock_item_id]).await?.pop() else {
+        return Ok(false);
+    };
+    // The sums are read after the lock: nobody changes them any more.
+    let sums: Drift = tx.one(&SUMS, &[stock_item_id.into()]).await?;
+    let reserved = sums.reservations;
+    let on_hand = sums.ledger_on_hand.max(reserved);
+    let (on_hand_delta, reserved_delta) = (on_hand - sums.ledger_on_hand, reserved - sums.ledger_reserved);
+    if (item.on_hand, item.reserved, on_hand_delta, reserved_delta) == (on_hand, reserved, 0, 0) {
+        return Ok(false);
+    }
+    (item.on_hand, item.reserved) = (on_hand, reserved);
+    if (on_hand_delta, reserved_delta) != (0, 0) {
+        tx.movement(MovementRow {
+            stock_item_id,
+            kind: MovementKind::Adjustment,
+            on_hand_delta,
+            reserved_delta,
+            on_hand_after: on_hand,
+            reserved_after: reserved,
+            reason: Some(Reason::Correction),
+            note: Some("reconciled".to_owned()),
+            order_id: None,
+        });
+    }
+    tx.audit("inventory_reconcile", stock::subject(stock_item_id), Some(&sums), None)?;
+    let rows = stock::settle(&mut tx, vec![item])?;
+    tx.stage(&stock::LEVELS, rows)?;
+    tx.commit().await?;
+    Ok(true)
+}
