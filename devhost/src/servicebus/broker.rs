@@ -111,20 +111,29 @@ impl Broker {
     ///
     /// The answer has a sequence number for each message; for a duplicate that of the message it repeats.
     pub async fn send(&self, entity: &str, messages: Vec<BrokerMessage>) -> Result<Vec<i64>, BrokerError> {
+        self.begin_send(entity, messages)?
+            .await
+            .unwrap_or(Err(BrokerError::Stopped))
+    }
+
+    /// Puts messages in line without waiting: calls keep their order. The answer comes when they are durable.
+    pub(super) fn begin_send(
+        &self,
+        entity: &str,
+        messages: Vec<BrokerMessage>,
+    ) -> Result<oneshot::Receiver<Result<Vec<i64>, BrokerError>>, BrokerError> {
         let info = self.sendable(entity)?;
-        if messages.is_empty() {
-            return Ok(Vec::new());
-        }
         let envelopes = messages
             .into_iter()
             .map(|message| envelope(&info, message))
             .collect::<Result<_, _>>()?;
-        self.ask(|answer| Command::Send {
+        let (answer, receiver) = oneshot::channel();
+        self.command(Command::Send {
             entity: info.id,
             envelopes,
             answer,
-        })
-        .await
+        })?;
+        Ok(receiver)
     }
 
     /// Takes scheduled messages back: all of them or, if one is not there (any more), none.

@@ -1,0 +1,402 @@
+//! One connection: one task that reads frames, keeps the sessions, and settles messages when the broker has them on
+//! disk.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::cbs;
+use super::frame::{FRAME_BYTES_MAX, Frame, FrameKind, code, error, put_frame, put_heartbeat, take_frame};
+use super::handshake::handshake;
+use super::management;
+use super::message::{Message, broker_messages};
+use super::node::Node;
+use super::session::{Delivery, Session, SessionError, condition};
+use super::value::{Value, field};
+use crate::servicebus::{Broker, BrokerError};
+
+/// The highest channel: how many sessions a connection may have. Node's SDK makes one for each link.
+const CHANNEL_MAX: u16 = 1_023;
+/// Nothing more is read while so many bytes of messages are on their way to the disk.
+const UNDER_WAY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long a peer may take to begin, and to read what it is sent at the end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves a connection until either side ends it.
+pub(super) async fn serve(mut stream: TcpStream, broker: Broker, shutdown: CancellationToken) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = BytesMut::with_capacity(16 * 1024);
+    tokio::select! {
+        done = timeout(PATIENCE, handshake(&mut stream, &mut buffer)) => done??,
+        () = shutdown.cancelled() => return Ok(()),
+    }
+    let mut connection = Connection::new(broker);
+    let ended = connection.run(&mut stream, &mut buffer, &shutdown).await;
+    // Whatever is left to say, above all why the connection is closed.
+    let farewell = timeout(PATIENCE, stream.write_all(&connection.out)).await;
+    ended.and(farewell?)
+}
+
+/// Something that was waited for.
+enum Done {
+    /// The broker has stored a message, or has not.
+    Sent {
+        session: SessionId,
+        delivery_id: u32,
+        settled: bool,
+        bytes: usize,
+        result: Result<(), BrokerError>,
+    },
+    /// A request has its answer.
+    Answered {
+        node: Node,
+        reply_to: Option<String>,
+        answer: Bytes,
+    },
+}
+
+/// A session, as long as it lasts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct SessionId {
+    channel: u16,
+    serial: u64,
+}
+
+struct Connection {
+    broker: Broker,
+    /// What is to be written.
+    out: BytesMut,
+    sessions: HashMap<u16, Session>,
+    serial: u64,
+    under_way: FuturesUnordered<BoxFuture<'static, Done>>,
+    under_way_bytes: usize,
+    peer_frame_bytes_max: u32,
+    /// How often the peer wants to hear from us.
+    heartbeat: Option<Duration>,
+    is_open: bool,
+    is_closed: bool,
+}
+
+impl Connection {
+    fn new(broker: Broker) -> Self {
+        Self {
+            broker,
+            out: BytesMut::new(),
+            sessions: HashMap::new(),
+            serial: 0,
+            under_way: FuturesUnordered::new(),
+            under_way_bytes: 0,
+            peer_frame_bytes_max: 512,
+            heartbeat: None,
+            is_open: false,
+            is_closed: false,
+        }
+    }
+
+    async fn run(
+        &mut self,
+        stream: &mut TcpStream,
+        buffer: &mut BytesMut,
+        shutdown: &CancellationToken,
+    ) -> io::Result<()> {
+        let (mut reader, mut writer) = stream.split();
+        let mut heartbeat = None;
+        let mut leaving = false;
+        while !self.is_closed {
+            let reads = !leaving && self.under_way_bytes < UNDER_WAY_BYTES_MAX;
+            if reads {
+                self.take_frames(buffer);
+                if self.is_closed {
+                    break;
+                }
+            }
+            if leaving && self.under_way.is_empty() {
+                self.close("amqp:connection:forced", "The Service Bus listener is shutting down.");
+                break;
+            }
+            if let (None, Some(period)) = (&heartbeat, self.heartbeat) {
+                heartbeat = Some(interval_at(Instant::now() + period, period));
+            }
+            // The broker answers many messages at once: they are settled together.
+            tokio::select! {
+                Some(done) = self.under_way.next(), if !self.under_way.is_empty() => {
+                    let mut all = vec![done];
+                    while let Some(Some(done)) = self.under_way.next().now_or_never() {
+                        all.push(done);
+                    }
+                    self.conclude(all);
+                }
+                written = writer.write_buf(&mut self.out), if !self.out.is_empty() => {
+                    written?;
+                }
+                read = reader.read_buf(buffer), if reads && self.under_way_bytes < UNDER_WAY_BYTES_MAX => {
+                    if read? == 0 {
+                        // Going without a word is how clients that are killed say goodbye.
+                        return Ok(());
+                    }
+                }
+                () = async { match &mut heartbeat {
+                    Some(heartbeat) => { heartbeat.tick().await; }
+                    None => std::future::pending().await,
+                } } => put_heartbeat(&mut self.out),
+                () = shutdown.cancelled(), if !leaving => leaving = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles the frames that are complete.
+    fn take_frames(&mut self, buffer: &mut BytesMut) {
+        while !self.is_closed && self.under_way_bytes < UNDER_WAY_BYTES_MAX {
+            match take_frame(buffer, FrameKind::Amqp) {
+                Ok(Some(frame)) => self.on_frame(frame),
+                Ok(None) => return,
+                Err(reason) => {
+                    self.close("amqp:connection:framing-error", &reason.to_string());
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, code: u64, fields: Vec<Value>) {
+        put_frame(&mut self.out, FrameKind::Amqp, 0, code, fields, &[]);
+    }
+
+    fn close(&mut self, condition: &str, description: &str) {
+        tracing::debug!(condition, description, "closing an AMQP connection");
+        if !self.is_open {
+            self.open();
+        }
+        self.put(code::CLOSE, vec![error(condition, description)]);
+        self.is_closed = true;
+    }
+
+    fn open(&mut self) {
+        self.put(
+            code::OPEN,
+            vec![
+                Value::string("devhost"),
+                Value::Null,
+                Value::Uint(FRAME_BYTES_MAX),
+                Value::Ushort(CHANNEL_MAX),
+            ],
+        );
+        self.is_open = true;
+    }
+
+    fn on_frame(&mut self, frame: Frame) {
+        let Some((code, fields)) = frame.performative else {
+            return;
+        };
+        match code {
+            code::OPEN if !self.is_open => {
+                self.peer_frame_bytes_max = field(&fields, 2).as_u32().unwrap_or(u32::MAX).max(512);
+                // Half of what the peer waits for; and no busy loop for one that asks for a millisecond.
+                self.heartbeat = field(&fields, 4)
+                    .as_u32()
+                    .filter(|milliseconds| *milliseconds > 0)
+                    .map(|milliseconds| Duration::from_millis(u64::from(milliseconds / 2).max(100)));
+                self.open();
+            }
+            code::CLOSE => {
+                if !self.is_open {
+                    self.open();
+                }
+                self.put(code::CLOSE, Vec::new());
+                self.is_closed = true;
+            }
+            _ if !self.is_open => self.close("amqp:not-allowed", "the first frame must be an open"),
+            code::BEGIN if frame.channel <= CHANNEL_MAX && !self.sessions.contains_key(&frame.channel) => {
+                self.serial += 1;
+                let bytes_max = self.peer_frame_bytes_max.min(FRAME_BYTES_MAX);
+                let session = Session::begin(frame.channel, self.serial, &fields, bytes_max, &mut self.out);
+                self.sessions.insert(frame.channel, session);
+            }
+            code::BEGIN | code::OPEN => self.close("amqp:not-allowed", "a channel is taken, or opened twice"),
+            _ => self.on_session_frame(frame.channel, code, &fields, frame.payload),
+        }
+    }
+
+    fn on_session_frame(&mut self, channel: u16, code: u64, fields: &[Value], payload: Bytes) {
+        // Frames may still be on their way to a session that we have ended.
+        let Some(session) = self.sessions.get_mut(&channel) else {
+            return;
+        };
+        let out = &mut self.out;
+        let done = match code {
+            code::ATTACH => session.attach(fields, &self.broker, out),
+            code::FLOW => session.flow(fields, out),
+            code::DETACH => session.detach(fields, out),
+            code::TRANSFER => match session.transfer(fields, payload, out) {
+                Ok(None) => Ok(()),
+                Ok(Some(delivery)) => {
+                    let session = SessionId {
+                        channel,
+                        serial: session.serial,
+                    };
+                    self.on_delivery(session, delivery);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            // What becomes of our replies does not matter to us.
+            code::DISPOSITION => Ok(()),
+            code::END => {
+                self.sessions.remove(&channel);
+                put_frame(out, FrameKind::Amqp, channel, code::END, Vec::new(), &[]);
+                Ok(())
+            }
+            _ => Err(SessionError("amqp:not-implemented", "an unknown performative")),
+        };
+        if let Err(SessionError(condition, description)) = done {
+            tracing::debug!(condition, description, "ending an AMQP session");
+            self.sessions.remove(&channel);
+            let fields = vec![error(condition, description)];
+            put_frame(&mut self.out, FrameKind::Amqp, channel, code::END, fields, &[]);
+        }
+    }
+
+    fn on_delivery(&mut self, session: SessionId, delivery: Delivery) {
+        let Delivery {
+            node,
+            delivery_id,
+            format,
+            settled,
+            payload,
+        } = delivery;
+        let bytes = payload.len();
+        match node {
+            Node::Entity(entity) => {
+                // Handed to the broker here and now, so that messages stay in their order; only the answer is awaited.
+                let begun = broker_messages(payload, format)
+                    .map_err(|error| BrokerError::Invalid(format!("The message cannot be read: {error}.")))
+                    .and_then(|messages| self.broker.begin_send(&entity, messages));
+                self.under_way_bytes += bytes;
+                self.under_way.push(
+                    async move {
+                        let result = match begun {
+                            Ok(answer) => answer.await.unwrap_or(Err(BrokerError::Stopped)).map(|_| ()),
+                            Err(error) => Err(error),
+                        };
+                        Done::Sent {
+                            session,
+                            delivery_id,
+                            settled,
+                            bytes,
+                            result,
+                        }
+                    }
+                    .boxed(),
+                );
+            }
+            Node::Cbs | Node::Management(_) => {
+                if !settled && let Some(session) = self.sessions.get(&session.channel) {
+                    session.settle(delivery_id, delivery_id, accepted(), &mut self.out);
+                }
+                match Message::decode(payload) {
+                    Ok(request) => self.on_request(node, request),
+                    // Without a message there is nobody to answer.
+                    Err(error) => tracing::debug!(%error, "a request that cannot be read"),
+                }
+            }
+        }
+    }
+
+    fn on_request(&mut self, node: Node, request: Message) {
+        let reply_to = request.reply_to().map(ToOwned::to_owned);
+        match &node {
+            Node::Management(entity) => {
+                let answer = management::answer(request, entity.clone(), self.broker.clone());
+                let answered = async move {
+                    Done::Answered {
+                        node,
+                        reply_to,
+                        answer: answer.await,
+                    }
+                };
+                self.under_way.push(answered.boxed());
+            }
+            _ => {
+                let answer = cbs::answer(&request, &self.broker);
+                self.reply(&node, reply_to.as_deref(), answer);
+            }
+        }
+    }
+
+    /// Sends an answer to the link that the request names; some SDKs name none, and have only one for the node. It may
+    /// belong to another session than the request.
+    fn reply(&mut self, node: &Node, reply_to: Option<&str>, answer: Bytes) {
+        let addresses = [reply_to, None];
+        for address in addresses.iter().skip(usize::from(reply_to.is_none())) {
+            for session in self.sessions.values_mut() {
+                if let Some(handle) = session.reply_link(node, *address) {
+                    session.reply(handle, answer, &mut self.out);
+                    return;
+                }
+            }
+        }
+        tracing::debug!(?node, ?reply_to, "no link takes the answer to a request");
+    }
+
+    /// Settles messages and sends answers. Neighbours that were accepted are settled with one frame.
+    fn conclude(&mut self, all: Vec<Done>) {
+        let mut run: Option<(SessionId, u32, u32)> = None;
+        for done in all {
+            let (session, delivery_id, settled, result) = match done {
+                Done::Answered { node, reply_to, answer } => {
+                    self.reply(&node, reply_to.as_deref(), answer);
+                    continue;
+                }
+                Done::Sent {
+                    session,
+                    delivery_id,
+                    settled,
+                    bytes,
+                    result,
+                } => {
+                    self.under_way_bytes -= bytes;
+                    (session, delivery_id, settled, result)
+                }
+            };
+            match result {
+                _ if settled => {}
+                Ok(()) => match &mut run {
+                    Some((of, _, last)) if *of == session && last.wrapping_add(1) == delivery_id => {
+                        *last = delivery_id;
+                    }
+                    _ => {
+                        self.settle(run.replace((session, delivery_id, delivery_id)), &accepted());
+                    }
+                },
+                Err(reason) => {
+                    let error = error(condition(&reason), &reason.to_string());
+                    let rejected = Value::composite(code::REJECTED, vec![error]);
+                    self.settle(Some((session, delivery_id, delivery_id)), &rejected);
+                }
+            }
+        }
+        self.settle(run, &accepted());
+    }
+
+    fn settle(&mut self, run: Option<(SessionId, u32, u32)>, state: &Value) {
+        if let Some((id, first, last)) = run
+            && let Some(session) = self.sessions.get(&id.channel)
+            && session.serial == id.serial
+        {
+            session.settle(first, last, state.clone(), &mut self.out);
+        }
+    }
+}
+
+fn accepted() -> Value {
+    Value::composite(code::ACCEPTED, Vec::new())
+}

@@ -1,0 +1,464 @@
+//! One session: its windows, its links, and what arrives on them (part 2 of the specification, sections 2.5 and 2.6).
+//!
+//! Our channel and handle numbers are those of the peer, so there is nothing to translate.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+
+use super::frame::{FrameKind, code, error, put_frame};
+use super::link::{CREDIT, IncomingLink, Link, OutgoingLink, Partial};
+use super::node::Node;
+use super::value::{Value, field};
+use crate::servicebus::{Broker, BrokerError};
+
+/// How many transfer frames the peer may send before it must hear from us.
+const INCOMING_WINDOW: u32 = 8_192;
+/// The highest handle: how many links a session may have.
+const HANDLE_MAX: u32 = 1_023;
+/// The largest request to `$cbs` or `$management`, in bytes. Scheduling takes whole batches.
+const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The descriptor of a transaction coordinator as a target.
+const COORDINATOR: u64 = 0x30;
+
+/// A message that arrived completely.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) node: Node,
+    pub(super) delivery_id: u32,
+    pub(super) format: u32,
+    /// Whether the peer wants no answer.
+    pub(super) settled: bool,
+    pub(super) payload: Bytes,
+}
+
+/// The session must end, with this condition and description.
+#[derive(Debug)]
+pub(super) struct SessionError(pub(super) &'static str, pub(super) &'static str);
+
+type SessionResult<T> = Result<T, SessionError>;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    channel: u16,
+    /// Distinguishes the sessions that have had the same channel.
+    pub(super) serial: u64,
+    next_incoming_id: u32,
+    incoming_window: u32,
+    next_outgoing_id: u32,
+    /// Transfer frames the peer takes now.
+    peer_window: u32,
+    /// The largest frame the peer takes, in bytes.
+    frame_bytes_max: u32,
+    links: HashMap<u32, Link>,
+}
+
+impl Session {
+    /// Answers a begin.
+    pub(super) fn begin(channel: u16, serial: u64, fields: &[Value], frame_bytes_max: u32, out: &mut BytesMut) -> Self {
+        let session = Self {
+            channel,
+            serial,
+            next_incoming_id: field(fields, 1).as_u32().unwrap_or(0),
+            incoming_window: INCOMING_WINDOW,
+            next_outgoing_id: 0,
+            peer_window: field(fields, 2).as_u32().unwrap_or(0),
+            frame_bytes_max,
+            links: HashMap::new(),
+        };
+        let fields = vec![
+            Value::Ushort(channel),
+            Value::Uint(0),
+            Value::Uint(INCOMING_WINDOW),
+            Value::Uint(u32::MAX),
+            Value::Uint(HANDLE_MAX),
+        ];
+        session.put(code::BEGIN, fields, &[], out);
+        session
+    }
+
+    fn put(&self, code: u64, fields: Vec<Value>, payload: &[u8], out: &mut BytesMut) {
+        put_frame(out, FrameKind::Amqp, self.channel, code, fields, payload);
+    }
+
+    /// Answers an attach: with a link, or with one that has no target (or source) and is detached at once, which is
+    /// how a peer is told why it cannot have it.
+    pub(super) fn attach(&mut self, fields: &[Value], broker: &Broker, out: &mut BytesMut) -> SessionResult<()> {
+        let name = field(fields, 0).as_str().unwrap_or_default().to_owned();
+        let handle = handle(fields, 1)?;
+        if handle > HANDLE_MAX || self.links.contains_key(&handle) {
+            return Err(SessionError(
+                "amqp:session:handle-in-use",
+                "the handle is taken or too high",
+            ));
+        }
+        let peer_receives = field(fields, 2).as_bool().unwrap_or(false);
+        let (source, target) = (field(fields, 5), field(fields, 6));
+        let link = if peer_receives {
+            accept_receiver(name, source, target, field(fields, 3), broker)
+        } else {
+            accept_sender(target, broker)
+        };
+        let mut answer = vec![Value::Null; 11];
+        answer[0] = field(fields, 0).clone();
+        answer[1] = Value::Uint(handle);
+        answer[2] = Value::Bool(!peer_receives);
+        answer[3] = field(fields, 3).clone();
+        // Always "first": with "second" a peer would have to be told twice that a message is settled.
+        answer[4] = Value::Ubyte(0);
+        answer[5] = source.clone();
+        answer[6] = target.clone();
+        if peer_receives {
+            answer[9] = Value::Uint(0);
+        }
+        match link {
+            Ok(link) => {
+                if let Link::Incoming(incoming) = &link {
+                    answer[10] = Value::Ulong(incoming.message_bytes_max as u64);
+                }
+                self.put(code::ATTACH, answer, &[], out);
+                self.links.insert(handle, link);
+                if !peer_receives {
+                    if let Some(Link::Incoming(incoming)) = self.links.get_mut(&handle) {
+                        incoming.delivery_count = field(fields, 9).as_u32().unwrap_or(0);
+                    }
+                    self.grant(handle, out);
+                }
+            }
+            Err(refusal) => {
+                answer[if peer_receives { 5 } else { 6 }] = Value::Null;
+                self.put(code::ATTACH, answer, &[], out);
+                self.detach_with(handle, error(refusal.condition, &refusal.description), out);
+            }
+        }
+        Ok(())
+    }
+
+    fn detach_with(&mut self, handle: u32, error: Value, out: &mut BytesMut) {
+        self.put(
+            code::DETACH,
+            vec![Value::Uint(handle), Value::Bool(true), error],
+            &[],
+            out,
+        );
+        self.links.insert(handle, Link::Detached);
+    }
+
+    /// Answers a detach.
+    pub(super) fn detach(&mut self, fields: &[Value], out: &mut BytesMut) -> SessionResult<()> {
+        let handle = handle(fields, 0)?;
+        match self.links.remove(&handle) {
+            Some(Link::Incoming(_) | Link::Outgoing(_)) => {
+                self.put(
+                    code::DETACH,
+                    vec![Value::Uint(handle), field(fields, 1).clone()],
+                    &[],
+                    out,
+                );
+            }
+            Some(Link::Detached) | None => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn flow(&mut self, fields: &[Value], out: &mut BytesMut) -> SessionResult<()> {
+        let window = field(fields, 1).as_u32().unwrap_or(0);
+        let seen = field(fields, 0).as_u32().unwrap_or(0);
+        self.peer_window = seen.wrapping_add(window).wrapping_sub(self.next_outgoing_id);
+        let echo = field(fields, 9).as_bool().unwrap_or(false);
+        let handle = field(fields, 4).as_u32();
+        let mut drained = None;
+        if let Some(Link::Outgoing(link)) = handle.and_then(|handle| self.links.get_mut(&handle)) {
+            let seen = field(fields, 5).as_u32().unwrap_or(0);
+            let credit = field(fields, 6).as_u32().unwrap_or(0);
+            link.credit = seen.wrapping_add(credit).wrapping_sub(link.delivery_count);
+            if field(fields, 8).as_bool().unwrap_or(false) && link.queue.is_empty() {
+                link.delivery_count = link.delivery_count.wrapping_add(link.credit);
+                link.credit = 0;
+                drained = Some(link.delivery_count);
+            }
+        }
+        match (handle, drained) {
+            (Some(handle), Some(delivery_count)) => self.put_flow(Some((handle, delivery_count, 0, true)), out),
+            _ if echo => self.put_flow(None, out),
+            _ => {}
+        }
+        self.pump(out);
+        Ok(())
+    }
+
+    /// Tells the peer how much it may send: on the session and, with `(handle, delivery count, credit, drain)`, on a
+    /// link.
+    fn put_flow(&mut self, link: Option<(u32, u32, u32, bool)>, out: &mut BytesMut) {
+        self.incoming_window = INCOMING_WINDOW;
+        let mut fields = vec![
+            Value::Uint(self.next_incoming_id),
+            Value::Uint(self.incoming_window),
+            Value::Uint(self.next_outgoing_id),
+            Value::Uint(u32::MAX),
+        ];
+        if let Some((handle, delivery_count, credit, drain)) = link {
+            fields.extend([
+                Value::Uint(handle),
+                Value::Uint(delivery_count),
+                Value::Uint(credit),
+                Value::Null,
+                Value::Bool(drain),
+            ]);
+        }
+        self.put(code::FLOW, fields, &[], out);
+    }
+
+    /// Gives a sender its credit again, if half of it is used.
+    fn grant(&mut self, handle: u32, out: &mut BytesMut) {
+        if let Some(Link::Incoming(link)) = self.links.get_mut(&handle)
+            && link.credit <= CREDIT / 2
+        {
+            link.credit = CREDIT;
+            let delivery_count = link.delivery_count;
+            self.put_flow(Some((handle, delivery_count, CREDIT, false)), out);
+        }
+    }
+
+    /// Takes in a transfer frame; the message, if this was its last one.
+    pub(super) fn transfer(
+        &mut self,
+        fields: &[Value],
+        payload: Bytes,
+        out: &mut BytesMut,
+    ) -> SessionResult<Option<Delivery>> {
+        if self.incoming_window == 0 {
+            return Err(SessionError(
+                "amqp:session:window-violation",
+                "more transfers than the window allows",
+            ));
+        }
+        self.incoming_window -= 1;
+        self.next_incoming_id = self.next_incoming_id.wrapping_add(1);
+        if self.incoming_window < INCOMING_WINDOW / 2 {
+            self.put_flow(None, out);
+        }
+        let handle = handle(fields, 0)?;
+        let link = match self.links.get_mut(&handle) {
+            Some(Link::Incoming(link)) => link,
+            Some(Link::Detached) => return Ok(None),
+            Some(Link::Outgoing(_)) | None => {
+                return Err(SessionError(
+                    "amqp:session:unattached-handle",
+                    "a transfer to a link that is not there",
+                ));
+            }
+        };
+        if field(fields, 9).as_bool() == Some(true) {
+            link.partial = None;
+            return Ok(None);
+        }
+        let settled = field(fields, 4).as_bool().unwrap_or(false);
+        let mut partial = match link.partial.take() {
+            Some(partial) => partial,
+            None => {
+                let Some(delivery_id) = field(fields, 1).as_u32() else {
+                    return Err(SessionError("amqp:invalid-field", "a message without a delivery id"));
+                };
+                if link.credit == 0 {
+                    let error = error(
+                        "amqp:link:transfer-limit-exceeded",
+                        "more messages than the credit allows",
+                    );
+                    self.detach_with(handle, error, out);
+                    return Ok(None);
+                }
+                let format = field(fields, 3).as_u32().unwrap_or(0);
+                Partial {
+                    delivery_id,
+                    format,
+                    settled,
+                    payload: BytesMut::new(),
+                }
+            }
+        };
+        partial.settled |= settled;
+        if partial.payload.len() + payload.len() > link.message_bytes_max {
+            let description = format!("The message has more than {} bytes.", link.message_bytes_max);
+            self.detach_with(handle, error("amqp:link:message-size-exceeded", &description), out);
+            return Ok(None);
+        }
+        let more = field(fields, 5).as_bool().unwrap_or(false);
+        // Most messages are one frame: they are not copied.
+        let payload = if partial.payload.is_empty() && !more {
+            payload
+        } else {
+            partial.payload.extend_from_slice(&payload);
+            if more {
+                link.partial = Some(partial);
+                return Ok(None);
+            }
+            partial.payload.split().freeze()
+        };
+        link.credit -= 1;
+        link.delivery_count = link.delivery_count.wrapping_add(1);
+        let delivery = Delivery {
+            node: link.node.clone(),
+            delivery_id: partial.delivery_id,
+            format: partial.format,
+            settled: partial.settled,
+            payload,
+        };
+        self.grant(handle, out);
+        Ok(Some(delivery))
+    }
+
+    /// Tells the peer what became of its messages from `first` to `last`.
+    pub(super) fn settle(&self, first: u32, last: u32, state: Value, out: &mut BytesMut) {
+        let last = if last == first { Value::Null } else { Value::Uint(last) };
+        let fields = vec![Value::Bool(true), Value::Uint(first), last, Value::Bool(true), state];
+        self.put(code::DISPOSITION, fields, &[], out);
+    }
+
+    /// The link on which replies from `node` go, by the address that the request gave, if it gave one.
+    pub(super) fn reply_link(&self, node: &Node, address: Option<&str>) -> Option<u32> {
+        self.links.iter().find_map(|(handle, link)| match link {
+            Link::Outgoing(link) if link.node == *node && address.is_none_or(|a| link.is_called(a)) => Some(*handle),
+            _ => None,
+        })
+    }
+
+    /// Sends a reply as soon as the peer takes it.
+    pub(super) fn reply(&mut self, handle: u32, message: Bytes, out: &mut BytesMut) {
+        if let Some(Link::Outgoing(link)) = self.links.get_mut(&handle) {
+            link.queue.push_back(message);
+        }
+        self.pump(out);
+    }
+
+    /// Sends what waits and may be sent.
+    fn pump(&mut self, out: &mut BytesMut) {
+        // What a transfer's own fields take of a frame is well below this.
+        let payload_bytes_max = (self.frame_bytes_max as usize).saturating_sub(128).max(128);
+        for (handle, link) in &mut self.links {
+            let Link::Outgoing(link) = link else { continue };
+            while link.credit > 0
+                && let Some(message) = link.queue.front()
+            {
+                let chunks: Vec<&[u8]> = message.chunks(payload_bytes_max).collect();
+                if (self.peer_window as usize) < chunks.len() {
+                    return;
+                }
+                let tag = Bytes::copy_from_slice(&link.delivery_count.to_be_bytes());
+                for (index, chunk) in chunks.iter().enumerate() {
+                    let fields = vec![
+                        Value::Uint(*handle),
+                        Value::Uint(self.next_outgoing_id),
+                        Value::Binary(tag.clone()),
+                        Value::Uint(0),
+                        Value::Bool(link.settled),
+                        Value::Bool(index + 1 < chunks.len()),
+                    ];
+                    put_frame(out, FrameKind::Amqp, self.channel, code::TRANSFER, fields, chunk);
+                }
+                self.next_outgoing_id = self.next_outgoing_id.wrapping_add(chunks.len() as u32);
+                self.peer_window -= chunks.len() as u32;
+                link.credit -= 1;
+                link.delivery_count = link.delivery_count.wrapping_add(1);
+                link.queue.pop_front();
+            }
+        }
+    }
+}
+
+/// Why a link is refused.
+struct Refusal {
+    condition: &'static str,
+    description: String,
+}
+
+impl From<BrokerError> for Refusal {
+    fn from(error: BrokerError) -> Self {
+        Self {
+            condition: condition(&error),
+            description: error.to_string(),
+        }
+    }
+}
+
+/// The AMQP condition that SDKs turn into the right exception.
+pub(super) fn condition(error: &BrokerError) -> &'static str {
+    match error {
+        BrokerError::NotFound(_) => "amqp:not-found",
+        BrokerError::TooLarge { .. } => "amqp:link:message-size-exceeded",
+        BrokerError::Invalid(_) => "amqp:not-allowed",
+        _ => "amqp:internal-error",
+    }
+}
+
+/// The address in a source or target.
+fn address(terminus: &Value) -> Option<&str> {
+    terminus
+        .as_composite()
+        .and_then(|(_, fields)| field(fields, 0).as_str())
+}
+
+/// The peer wants to send to `target`.
+fn accept_sender(target: &Value, broker: &Broker) -> Result<Link, Refusal> {
+    if matches!(target.as_composite(), Some((COORDINATOR, _))) {
+        return Err(Refusal {
+            condition: "amqp:not-implemented",
+            description: "There are no transactions.".to_owned(),
+        });
+    }
+    let node = Node::parse(address(target).unwrap_or_default());
+    let message_bytes_max = match &node {
+        Node::Entity(entity) => broker.send_options(entity)?.max_message_bytes,
+        Node::Management(entity) => broker.send_options(entity).map(|_| REQUEST_BYTES_MAX)?,
+        Node::Cbs => REQUEST_BYTES_MAX,
+    };
+    Ok(Link::Incoming(IncomingLink {
+        node,
+        credit: 0,
+        delivery_count: 0,
+        message_bytes_max,
+        partial: None,
+    }))
+}
+
+/// The peer wants to receive from `source`: replies, as messages are not given out over AMQP.
+fn accept_receiver(
+    name: String,
+    source: &Value,
+    target: &Value,
+    settle_mode: &Value,
+    broker: &Broker,
+) -> Result<Link, Refusal> {
+    let node = Node::parse(address(source).unwrap_or_default());
+    match &node {
+        Node::Cbs => {}
+        Node::Management(entity) => {
+            broker.send_options(entity)?;
+        }
+        Node::Entity(entity) => {
+            broker.counts(entity)?;
+            return Err(Refusal {
+                condition: "amqp:not-implemented",
+                description: format!(
+                    "Messages of '{entity}' go to the functions they trigger: SDKs can send here, not receive."
+                ),
+            });
+        }
+    }
+    Ok(Link::Outgoing(OutgoingLink {
+        node,
+        name,
+        reply_address: address(target).map(ToOwned::to_owned),
+        // 0 is "unsettled": the peer insists on settling itself, and whatever it says is fine.
+        settled: settle_mode.as_u64() != Some(0),
+        credit: 0,
+        delivery_count: 0,
+        queue: VecDeque::new(),
+    }))
+}
+
+fn handle(fields: &[Value], index: usize) -> SessionResult<u32> {
+    field(fields, index)
+        .as_u32()
+        .ok_or(SessionError("amqp:invalid-field", "a handle is missing"))
+}
