@@ -272,7 +272,19 @@ impl Connection {
             format,
             settled,
             payload,
+            too_large,
         } = delivery;
+        if let Some((bytes, limit)) = too_large {
+            let entity = node.entity().unwrap_or("$cbs").to_owned();
+            let result = Err(BrokerError::TooLarge { entity, bytes, limit });
+            return self.conclude(vec![Done::Sent {
+                session,
+                delivery_id,
+                settled,
+                bytes: 0,
+                result,
+            }]);
+        }
         let bytes = payload.len();
         match node {
             Node::Entity(entity) => {

@@ -39,6 +39,8 @@ pub(super) struct Partial {
     pub(super) delivery_id: u32,
     pub(super) format: u32,
     pub(super) settled: bool,
+    /// What has come, also of a message that is too large to be kept.
+    pub(super) bytes: usize,
     pub(super) payload: BytesMut,
 }
 

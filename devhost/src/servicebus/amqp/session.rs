@@ -30,6 +30,8 @@ pub(super) struct Delivery {
     /// Whether the peer wants no answer.
     pub(super) settled: bool,
     pub(super) payload: Bytes,
+    /// If the message is larger than its link allows: how large, and what is allowed. Then there is no payload.
+    pub(super) too_large: Option<(usize, usize)>,
 }
 
 /// The session must end, with this condition and description.
@@ -254,6 +256,7 @@ impl Session {
             return Ok(None);
         }
         let settled = field(fields, 4).as_bool().unwrap_or(false);
+        let more = field(fields, 5).as_bool().unwrap_or(false);
         let mut partial = match link.partial.take() {
             Some(partial) => partial,
             None => {
@@ -273,28 +276,24 @@ impl Session {
                     delivery_id,
                     format,
                     settled,
+                    bytes: 0,
                     payload: BytesMut::new(),
                 }
             }
         };
         partial.settled |= settled;
-        if partial.payload.len() + payload.len() > link.message_bytes_max {
-            let description = format!("The message has more than {} bytes.", link.message_bytes_max);
-            self.detach_with(handle, error("amqp:link:message-size-exceeded", &description), out);
+        partial.bytes += payload.len();
+        // The rest of a message that is too large is read, not kept, and then it is rejected. To detach the link would
+        // be allowed too, but SDKs report that as a broken connection, after minutes.
+        if partial.bytes > link.message_bytes_max {
+            partial.payload = BytesMut::new();
+        } else if more || !partial.payload.is_empty() {
+            partial.payload.extend_from_slice(&payload);
+        }
+        if more {
+            link.partial = Some(partial);
             return Ok(None);
         }
-        let more = field(fields, 5).as_bool().unwrap_or(false);
-        // Most messages are one frame: they are not copied.
-        let payload = if partial.payload.is_empty() && !more {
-            payload
-        } else {
-            partial.payload.extend_from_slice(&payload);
-            if more {
-                link.partial = Some(partial);
-                return Ok(None);
-            }
-            partial.payload.split().freeze()
-        };
         link.credit -= 1;
         link.delivery_count = link.delivery_count.wrapping_add(1);
         let delivery = Delivery {
@@ -302,7 +301,13 @@ impl Session {
             delivery_id: partial.delivery_id,
             format: partial.format,
             settled: partial.settled,
-            payload,
+            // Most messages are one frame: they are not copied.
+            payload: if partial.bytes == payload.len() {
+                payload
+            } else {
+                partial.payload.freeze()
+            },
+            too_large: (partial.bytes > link.message_bytes_max).then_some((partial.bytes, link.message_bytes_max)),
         };
         self.grant(handle, out);
         Ok(Some(delivery))

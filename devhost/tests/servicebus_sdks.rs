@@ -1,0 +1,201 @@
+//! Azure's own SDKs send to the listener: what applications do, and the errors they are told.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod servicebus_support;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use devhost::servicebus::{Broker, Delivery, Entities, EntityCounts, QueueOptions, serve_amqp};
+use serde_json::{Value, json};
+use servicebus_support::Scratch;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A listener on a port of its own, and its broker.
+struct Bus {
+    broker: Broker,
+    connection_string: String,
+    shutdown: CancellationToken,
+    _scratch: Scratch,
+}
+
+async fn start() -> Bus {
+    let scratch = Scratch::new();
+    let broker = Broker::open(&scratch.file(), Entities::default()).unwrap();
+    broker.ensure_queue("orders", QueueOptions::default()).unwrap();
+    broker
+        .ensure_subscription("inventory-events", "all", QueueOptions::default())
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let shutdown = CancellationToken::new();
+    tokio::spawn(serve_amqp(broker.clone(), listener, shutdown.clone()));
+    let connection_string = format!(
+        "Endpoint=sb://localhost:{port};SharedAccessKeyName=RootManageSharedAccessKey;\
+         SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"
+    );
+    Bus {
+        broker,
+        connection_string,
+        shutdown,
+        _scratch: scratch,
+    }
+}
+
+/// A tool that `cargo xtask test` installs. Skipping the test without it would hide that nothing was tested.
+fn tool(path: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(HERE).parent().unwrap().join("target"), PathBuf::from);
+    let path = target.join("tools").join(path);
+    assert!(
+        path.exists(),
+        "{} is missing: run cargo xtask test, which installs it",
+        path.display()
+    );
+    path
+}
+
+/// Runs a script to its end and returns what it printed last.
+async fn run(program: &Path, arguments: &[&str]) -> Value {
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}: run cargo xtask test, which installs it",
+                program.display()
+            )
+        });
+    let output = tokio::time::timeout(Duration::from_secs(90), child.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap();
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    serde_json::from_str(stdout.lines().last().unwrap_or_default()).unwrap_or_else(|_| panic!("{stdout}\n{stderr}"))
+}
+
+/// Receives until a message with this id has come; all of them, by id.
+async fn receive_until(broker: &Broker, entity: &str, last: &str) -> HashMap<String, Delivery> {
+    let mut all = HashMap::new();
+    while !all.contains_key(last) {
+        let deliveries = tokio::time::timeout(Duration::from_secs(10), broker.receive(entity, 5_000))
+            .await
+            .unwrap()
+            .unwrap();
+        all.extend(
+            deliveries
+                .into_iter()
+                .map(|delivery| (delivery.message.message_id.clone(), delivery)),
+        );
+    }
+    all
+}
+
+/// What both scripts send must be there, whichever sent it.
+async fn check_messages(bus: &Bus, report: &Value, list_body: &str) {
+    let orders = receive_until(&bus.broker, "orders", "soon").await;
+    let single = &orders["single"];
+    assert_eq!(
+        serde_json::from_slice::<Value>(&single.message.body).unwrap(),
+        json!({"text": "ä"})
+    );
+    let message = &single.message;
+    for (value, expected) in [
+        (&message.session_id, "session"),
+        (&message.subject, "subject"),
+        (&message.content_type, "application/json"),
+        (&message.correlation_id, "correlation"),
+        (&message.to, "to"),
+        (&message.reply_to, "reply-to"),
+        (&message.reply_to_session_id, "reply-session"),
+        (&message.partition_key, "session"),
+    ] {
+        assert_eq!(value.as_deref(), Some(expected));
+    }
+    assert_eq!(message.time_to_live, Some(Duration::from_secs(3_600)));
+    assert_eq!((single.expires_at - single.enqueued_time).whole_seconds(), 3_600);
+    assert_eq!(
+        Value::Object(message.application_properties.clone()),
+        json!({"text": "t", "number": 7, "big": 1_073_741_824, "truth": true, "half": 0.5})
+    );
+    for n in 0..10 {
+        assert_eq!(orders[&format!("list-{n}")].message.body, list_body);
+    }
+    for n in 1..1_000 {
+        let (before, this) = (&orders[&format!("batch-{}", n - 1)], &orders[&format!("batch-{n}")]);
+        assert!(before.sequence_number < this.sequence_number);
+    }
+    // The one that was scheduled and not taken back, until its hour has come.
+    assert_eq!(report["scheduled"], 2);
+    let counts = bus.broker.counts("orders").unwrap();
+    // One, list, batch, one by one, soon, and the one after the one that was too large.
+    assert_eq!(
+        counts,
+        EntityCounts {
+            active: 1 + 10 + 1_000 + 1_000 + 1 + 1,
+            scheduled: 1,
+            dead_lettered: 0
+        }
+    );
+    let soon = &orders["soon"];
+    assert!(soon.sequence_number > single.sequence_number);
+    let events = receive_until(&bus.broker, "inventory-events/subscriptions/all", "event").await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(report["batch_bytes_max"], 1_048_576);
+    assert_eq!(report["after_too_large"]["error"], Value::Null);
+    println!("{report:#}");
+}
+
+fn assert_quick_error(report: &Value, action: &str, error: &str) {
+    let outcome = &report[action];
+    assert_eq!(outcome["error"], error, "{action}: {outcome}");
+    assert!(outcome["seconds"].as_f64().unwrap() < 5.0, "{action}: {outcome}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn python() {
+    let bus = start().await;
+    let script = format!("{HERE}/tests/sdk/send.py");
+    let report = run(&tool("python/bin/python"), &[&script, &bus.connection_string]).await;
+    check_messages(&bus, &report, "list").await;
+    assert_quick_error(&report, "unknown_queue", "MessagingEntityNotFoundError");
+    assert_quick_error(&report, "too_large", "MessageSizeExceededError");
+    assert!(
+        !report["receive"]["error"].is_null(),
+        "receiving is refused, not left waiting: {report}"
+    );
+    bus.shutdown.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node() {
+    let bus = start().await;
+    let script = format!("{HERE}/tests/sdk/send.mjs");
+    let modules = tool("node/node_modules");
+    let arguments = [&script, bus.connection_string.as_str(), modules.to_str().unwrap()];
+    let report = run(Path::new("node"), &arguments).await;
+    // Node's SDK encodes text as JSON.
+    check_messages(&bus, &report, "\"list\"").await;
+    assert_quick_error(&report, "unknown_queue", "MessagingEntityNotFound");
+    assert_quick_error(&report, "too_large", "MessageSizeExceeded");
+    assert!(
+        !report["receive"]["error"].is_null(),
+        "receiving is refused, not left waiting: {report}"
+    );
+    bus.shutdown.cancel();
+}
