@@ -1,1 +1,28 @@
-//! .
+//! What is done: one module per resource with its use cases, over domain, store and Azure. No HTTP.
+//!
+//! [`App::build`] is the same in production, development and tests. Reads take the [`App`]; writes take a [`Work`], which is one
+//! transaction with its idempotency key, begun by [`App::begin`] and ended by [`Work::commit`].
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod alerts;
+mod application;
+pub mod catalogue;
+mod error;
+pub mod inventory;
+pub mod locations;
+pub mod orders;
+pub mod outbox;
+pub mod parked;
+pub mod products;
+mod readiness;
+pub mod settings;
+pub mod stock;
+pub mod telemetry;
+mod work;
+
+pub use application::App;
+pub use error::Error;
+pub use inventory_store::{Caller, Page, clock};
+pub use readiness::{CheckResult, Readiness};
+pub use settings::{Settings, SettingsError};
+pub use work::{Begun, Call, Idempotency, Reply, Work};

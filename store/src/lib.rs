@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod alerts;
+pub mod catalogue;
 pub mod customers;
 mod db;
 mod filter;

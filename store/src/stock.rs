@@ -519,12 +519,14 @@ impl FromRow for (ProductStatus, i64) {
     }
 }
 
-async fn finish(
-    tx: &mut Tx,
-    action: &'static str,
-    before: &StockItem,
-    item: LockedItem,
-) -> Result<StockItem, StoreError> {
+/// Records the audit row and the event of a changed item.
+pub(crate) fn record_adjustment(tx: &mut Tx, action: &'static str, item: &LockedItem) -> Result<(), StoreError> {
+    let view = item.view(tx.now());
+    tx.audit(action, subject(item.id), None, Some(&view))?;
+    tx.event(EventType::StockAdjusted, subject(item.id), &view)
+}
+
+fn finish(tx: &mut Tx, action: &'static str, before: &StockItem, item: LockedItem) -> Result<StockItem, StoreError> {
     let view = item.view(tx.now());
     if item.values() == item.before {
         return Ok(view);
@@ -556,7 +558,7 @@ pub async fn adjust(
         order_id: None,
     };
     item.change(tx, MovementKind::Adjustment, adjust.delta, 0, cause)?;
-    finish(tx, "inventory_adjust", &before, item).await
+    finish(tx, "inventory_adjust", &before, item)
 }
 
 /// Overwrites an item's quantity or reorder point.
@@ -586,5 +588,5 @@ pub async fn update(
         };
         item.change(tx, MovementKind::Adjustment, delta, 0, cause)?;
     }
-    finish(tx, "inventory_update", &before, item).await
+    finish(tx, "inventory_update", &before, item)
 }

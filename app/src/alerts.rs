@@ -1,0 +1,26 @@
+//! Low-stock alerts.
+
+use crate::{App, Error, Page, Work};
+use inventory_domain::alert::Alert;
+use inventory_store::alerts as store;
+pub use inventory_store::alerts::AlertFilter;
+
+/// A page of alerts.
+pub async fn list(app: &App, filter: &AlertFilter, page: Page) -> Result<Vec<Alert>, Error> {
+    Ok(store::list(app.store(), filter, page).await?)
+}
+
+/// How many alerts.
+pub async fn count(app: &App, filter: &AlertFilter) -> Result<i64, Error> {
+    Ok(store::count(app.store(), filter).await?)
+}
+
+/// One alert.
+pub async fn get(app: &App, id: i64) -> Result<Alert, Error> {
+    Ok(store::get(app.store(), id).await?)
+}
+
+/// Takes an alert on.
+pub async fn acknowledge(work: &mut Work, id: i64, version: Option<i64>) -> Result<Alert, Error> {
+    Ok(store::acknowledge(work, id, version).await?)
+}

@@ -1,0 +1,64 @@
+//! Stock at locations, as callers see and change it.
+
+use crate::{App, Error, Page, Work};
+use inventory_domain::{
+    movement::Movement,
+    stock::{AddStock, AdjustStock, StockChanges, StockItem, StockValue},
+};
+pub use inventory_store::stock::StockFilter;
+use inventory_store::{movements, stock as store};
+
+/// A page of stock items.
+pub async fn list(app: &App, filter: &StockFilter, page: Page) -> Result<Vec<StockItem>, Error> {
+    Ok(store::list(app.store(), filter, page).await?)
+}
+
+/// How many stock items.
+pub async fn count(app: &App, filter: &StockFilter) -> Result<i64, Error> {
+    Ok(store::count(app.store(), filter).await?)
+}
+
+/// One stock item.
+pub async fn get(app: &App, id: i64) -> Result<StockItem, Error> {
+    Ok(store::get(app.store(), id).await?)
+}
+
+/// Adds units; says whether the stock item is new.
+pub async fn add(work: &mut Work, add: &AddStock) -> Result<(StockItem, bool), Error> {
+    Ok(store::add(work, add).await?)
+}
+
+/// Overwrites a stock item's quantity or reorder point.
+pub async fn update(
+    work: &mut Work,
+    id: i64,
+    version: Option<i64>,
+    changes: &StockChanges,
+) -> Result<StockItem, Error> {
+    Ok(store::update(work, id, version, changes).await?)
+}
+
+/// Adds or takes away units for a reason.
+pub async fn adjust(work: &mut Work, id: i64, version: Option<i64>, adjust: &AdjustStock) -> Result<StockItem, Error> {
+    Ok(store::adjust(work, id, version, adjust).await?)
+}
+
+/// A page of a stock item's movements, oldest first.
+pub async fn movements(app: &App, id: i64, page: Page) -> Result<Vec<Movement>, Error> {
+    let found = movements::list(app.store(), id, page).await?;
+    if found.is_empty() {
+        // Tells "no movements on this page" from "no such item".
+        store::get(app.store(), id).await?;
+    }
+    Ok(found)
+}
+
+/// A page of stock items with at most `threshold` available units, or at or below their reorder points.
+pub async fn low_stock(app: &App, threshold: Option<i64>, page: Page) -> Result<Vec<StockItem>, Error> {
+    Ok(store::low(app.store(), threshold, page).await?)
+}
+
+/// What all stock is worth, per currency.
+pub async fn value(app: &App) -> Result<Vec<StockValue>, Error> {
+    Ok(store::value(app.store()).await?)
+}

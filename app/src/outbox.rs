@@ -1,0 +1,185 @@
+//! The relay: sends what the outbox holds. Each destination has a task of its own, so that one that is away stops no other.
+
+use crate::{App, Error, clock};
+use inventory_azure::OutgoingMessage;
+use inventory_store::{
+    idempotency,
+    outbox::{self as store, Destination, Pending, Sent},
+};
+use serde::Serialize;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+/// Events leased at a time.
+const BATCH: i64 = 256;
+/// How long a lease lasts: longer than one batch can take, short enough that a dead instance delays nobody for long.
+const LEASE_SECONDS: i64 = 30;
+/// First wait after a destination was away; doubles up to [`RETRY_MAX`].
+const RETRY: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Events pruned at a time.
+const PRUNE_BATCH: i64 = 5_000;
+
+/// Tells the relay that there is something to send.
+#[derive(Default)]
+pub(crate) struct Nudge([Notify; Destination::ALL.len()]);
+
+impl Nudge {
+    pub(crate) fn wake(&self) {
+        for notify in &self.0 {
+            notify.notify_one();
+        }
+    }
+}
+
+/// What a pass of the relay did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RelayReport {
+    /// Events that reached their destination.
+    pub sent: usize,
+    /// Events that wait for another try.
+    pub waiting: usize,
+    /// Events that their destination refuses for ever.
+    pub refused: usize,
+}
+
+impl RelayReport {
+    const fn add(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            waiting: self.waiting + other.waiting,
+            refused: self.refused + other.refused,
+        }
+    }
+}
+
+/// Sends everything that is due, once, and forgets what is old: the timer's part, beside the tasks.
+pub async fn relay(app: &App) -> Result<RelayReport, Error> {
+    let [first, second] = Destination::ALL;
+    let (first, second) = tokio::join!(drain(app, first), drain(app, second));
+    let report = first?.add(second?);
+    let now = clock();
+    let old = now.plus_minutes(-app.settings().outbox_retention_days * 24 * 60);
+    store::prune(app.store(), old, PRUNE_BATCH).await?;
+    idempotency::prune(
+        app.store(),
+        now.plus_minutes(-app.settings().idempotency_retention_hours * 60),
+    )
+    .await?;
+    Ok(report)
+}
+
+/// Sends what is due at one destination, batch by batch, until nothing is left or the destination is away.
+async fn drain(app: &App, destination: Destination) -> Result<RelayReport, Error> {
+    let mut report = RelayReport::default();
+    loop {
+        let step = step(app, destination).await?;
+        report = report.add(step);
+        if step == RelayReport::default() || step.waiting > 0 {
+            return Ok(report);
+        }
+    }
+}
+
+async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error> {
+    let Some(service_bus) = app.service_bus() else {
+        return Ok(RelayReport::default());
+    };
+    let owner = Uuid::now_v7();
+    let now = clock();
+    let events = store::claim(
+        app.store(),
+        destination,
+        owner,
+        now,
+        now.plus_seconds(LEASE_SECONDS),
+        BATCH,
+    )
+    .await?;
+    if events.is_empty() {
+        return Ok(RelayReport::default());
+    }
+    let messages: Vec<OutgoingMessage> = events.iter().map(message).collect();
+    let outcomes = match service_bus.send(destination.entity(), &messages).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            tracing::warn!(%error, entity = destination.entity(), events = events.len(), "Service Bus is away");
+            store::release(app.store(), destination, owner).await?;
+            return Ok(RelayReport {
+                waiting: events.len(),
+                ..RelayReport::default()
+            });
+        }
+    };
+    let mut report = RelayReport::default();
+    let results: Vec<(i64, Sent)> = events
+        .iter()
+        .zip(outcomes)
+        .map(|(event, outcome)| {
+            let sent = match outcome {
+                Ok(()) => {
+                    report.sent += 1;
+                    Sent::Yes
+                }
+                Err(error) if error.is_transient() => {
+                    report.waiting += 1;
+                    Sent::Later(now.plus_seconds(1 << event.attempts.clamp(0, 6)))
+                }
+                Err(error) => {
+                    tracing::error!(%error, event_id = %event.event_id, "an event is refused for ever");
+                    report.refused += 1;
+                    Sent::Refused(error.to_string())
+                }
+            };
+            (event.seq, sent)
+        })
+        .collect();
+    store::settle(app.store(), destination, owner, &results).await?;
+    Ok(report)
+}
+
+fn message(event: &Pending) -> OutgoingMessage {
+    OutgoingMessage {
+        message_id: event.event_id.to_string(),
+        session_id: Some(event.subject.clone()),
+        subject: Some(event.event_type.clone()),
+        content_type: "application/json",
+        body: event.body.clone().into_bytes().into(),
+        ..OutgoingMessage::default()
+    }
+}
+
+/// The relay's tasks.
+pub(crate) struct Relay;
+
+impl Relay {
+    pub(crate) fn spawn(app: &App, tasks: &TaskTracker, stop: &CancellationToken) {
+        for (index, destination) in Destination::ALL.into_iter().enumerate() {
+            let (app, stop) = (app.clone(), stop.clone());
+            tasks.spawn(async move {
+                let mut wait = RETRY;
+                // What an earlier process has left is sent first.
+                app.nudge().0[index].notify_one();
+                loop {
+                    tokio::select! {
+                        () = app.nudge().0[index].notified() => {}
+                        () = stop.cancelled() => return,
+                    }
+                    match drain(&app, destination).await {
+                        Ok(report) if report.waiting == 0 => wait = RETRY,
+                        _ => {
+                            tokio::select! {
+                                () = tokio::time::sleep(wait) => {}
+                                () = stop.cancelled() => return,
+                            }
+                            wait = (wait * 2).min(RETRY_MAX);
+                            app.nudge().0[index].notify_one();
+                        }
+                    }
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A write with its idempotency key: begun, done, and answered in one transaction.
+
+use crate::{App, Caller, Error};
+use inventory_store::{
+    StoreError, Tx,
+    idempotency::{self, KeyState},
+};
+use serde::{Deserialize, Serialize};
+use std::ops::{Deref, DerefMut};
+
+/// A request to write something.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The operation (`products_create`): with the caller, the scope of the idempotency key.
+    pub operation: &'static str,
+    /// Who asks.
+    pub actor: String,
+    /// The request's id.
+    pub request_id: String,
+    /// The key under which the reply is kept, where the caller gave one.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// An idempotency key and what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The key.
+    pub key: String,
+    /// A hash of the request, to tell the same request from another one.
+    pub fingerprint: String,
+}
+
+/// The reply to a write: what is kept with the idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The protocol's code for it.
+    pub code: u16,
+    /// Where the thing is.
+    pub location: Option<String>,
+    /// Its version.
+    pub version: Option<i64>,
+    /// Its JSON text.
+    pub body: String,
+}
+
+/// How a write begins.
+pub enum Begun {
+    /// Do it.
+    Work(Work),
+    /// It was done before; this was the reply.
+    Replay(Reply),
+}
+
+/// A write in its transaction: dropped without [`Work::commit`] it has done nothing.
+pub struct Work {
+    app: App,
+    tx: Tx,
+    key: Option<(String, Idempotency)>,
+}
+
+impl Deref for Work {
+    type Target = Tx;
+
+    fn deref(&self) -> &Tx {
+        &self.tx
+    }
+}
+
+impl DerefMut for Work {
+    fn deref_mut(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+}
+
+pub(crate) async fn begin(app: &App, call: Call) -> Result<Begun, Error> {
+    let scope = format!("{}\u{1f}{}", call.actor, call.operation);
+    let mut tx = app.store().begin(Caller::new(call.actor, call.request_id));
+    let key = match call.idempotency {
+        None => None,
+        Some(wanted) => match idempotency::claim(&mut tx, &scope, &wanted.key).await? {
+            KeyState::New => Some((scope, wanted)),
+            KeyState::InUse => return Err(Error::IdempotencyInUse),
+            KeyState::Done { fingerprint, .. } if fingerprint != wanted.fingerprint => {
+                return Err(Error::IdempotencyMismatch);
+            }
+            KeyState::Done { reply, .. } => {
+                let reply = serde_json::from_str(&reply).map_err(|error| {
+                    tracing::error!(%error, "a stored reply cannot be read");
+                    Error::Internal
+                })?;
+                return Ok(Begun::Replay(reply));
+            }
+        },
+    };
+    Ok(Begun::Work(Work {
+        app: app.clone(),
+        tx,
+        key,
+    }))
+}
+
+impl Work {
+    /// Keeps the reply with the idempotency key, commits, and nudges the relay.
+    ///
+    /// # Errors
+    /// When the database is away or refuses; then nothing was done.
+    pub async fn commit(mut self, reply: Reply) -> Result<Reply, Error> {
+        if let Some((scope, Idempotency { key, fingerprint })) = &self.key {
+            let text = serde_json::to_string(&reply).map_err(|_| Error::Internal)?;
+            idempotency::keep(&mut self.tx, scope, key, fingerprint, &text)?;
+        }
+        let has_events = self.tx.has_events();
+        match self.tx.commit().await {
+            Ok(()) => {}
+            // Somebody else with the same key was faster between our look-up and our commit.
+            Err(StoreError::Data(error))
+                if self.key.is_some() && error.as_database_error().is_some_and(|e| e.is_unique_violation()) =>
+            {
+                return Err(Error::IdempotencyInUse);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if has_events {
+            self.app.nudge().wake();
+        }
+        Ok(reply)
+    }
+}

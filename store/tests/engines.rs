@@ -1,0 +1,48 @@
+//! The store's test suite, once per engine.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod suite;
+
+/// One test per name and engine.
+macro_rules! on_both_engines {
+    ($($module:ident :: $test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let database = super::suite::Database::sqlite().await;
+                super::suite::$module::$test(&database).await;
+                database.check().await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let database = super::suite::Database::postgres().await;
+                super::suite::$module::$test(&database).await;
+                database.check().await;
+            })+
+        }
+    };
+}
+
+on_both_engines! {
+    catalogue::products_live,
+    catalogue::import_twice_changes_nothing_the_second_time,
+    stock::seed_requests,
+    stock::refusals_change_nothing,
+    stock::alerts_have_hysteresis,
+    stock::sweep_settles_what_was_missed,
+    stock::reconcile_finds_and_repairs,
+    stock::the_ledger_is_append_only,
+    orders::placed_decided_and_shipped,
+    orders::holds_expire_once,
+    orders::due_holds_are_released_for_who_comes_next,
+    orders::a_batch_with_everything_in_it,
+    orders::statements_do_not_grow_with_the_batch,
+    orders::hot_product_is_never_oversold,
+    records::idempotency_keys,
+    records::outbox_keeps_the_order_of_a_subject,
+    records::parked_messages_are_replayed_once,
+    records::every_write_leaves_its_records,
+    records::migrations_run_at_once,
+}

@@ -1,0 +1,151 @@
+//! What every test starts from.
+
+pub mod catalogue;
+pub mod orders;
+pub mod records;
+pub mod stock;
+
+use inventory_domain::{
+    order::{NewOrder, NewOrderLine, OnShortage},
+    parked::ParkReason,
+    product::{NewProduct, Product},
+    stock::{AddStock, StockItem},
+};
+use inventory_store::{Caller, Options, Store, Tx, parked::NewParked, processing::OrderMessage};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A fresh, migrated database, gone when dropped.
+pub struct Database {
+    pub store: Store,
+    _keep: Box<dyn std::any::Any + Send + Sync>,
+}
+
+struct Directory(std::path::PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn options(url: String) -> Options {
+    Options {
+        url,
+        connections_max: 10,
+        acquire_timeout: Duration::from_secs(30),
+        statement_timeout: Duration::from_secs(30),
+    }
+}
+
+impl Database {
+    pub async fn sqlite() -> Self {
+        let directory = std::env::temp_dir().join(format!("inventory-{}", Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        let store = Store::open(&options(format!("sqlite:{}", directory.join("test.db").display()))).unwrap();
+        store.migrate().await.unwrap();
+        Self {
+            store,
+            _keep: Box::new(Directory(directory)),
+        }
+    }
+
+    pub async fn postgres() -> Self {
+        let database = inventory_tests::postgres::database();
+        let store = Store::open(&options(database.url.clone())).unwrap();
+        store.migrate().await.unwrap();
+        Self {
+            store,
+            _keep: Box::new(database),
+        }
+    }
+
+    pub fn begin(&self) -> Tx {
+        self.store.begin(caller())
+    }
+
+    pub async fn number(&self, sql: &str) -> i64 {
+        self.store.number_raw(sql).await.unwrap()
+    }
+
+    /// What must hold after every test: the levels agree with ledger and reservations.
+    pub async fn check(self) {
+        let drift = inventory_store::reconcile::drift(&self.store, 10).await.unwrap();
+        assert_eq!(drift, [], "levels, ledger and reservations must agree");
+        assert_eq!(
+            self.number("SELECT COUNT(*) FROM order_lines WHERE NOT (0 <= shipped AND shipped <= reserved AND reserved <= quantity)").await,
+            0
+        );
+        self.store.close().await;
+    }
+
+    pub async fn product(&self, sku: &str, reorder_point: i64) -> Product {
+        let mut tx = self.begin();
+        let new = NewProduct {
+            sku: sku.to_owned(),
+            name: format!("Product {sku}"),
+            category: None,
+            barcode: None,
+            unit_price_minor: 250,
+            currency: "USD".to_owned(),
+            reorder_point,
+            reorder_quantity: 0,
+        };
+        let product = inventory_store::products::create(&mut tx, &new).await.unwrap();
+        tx.commit().await.unwrap();
+        product
+    }
+
+    pub async fn add(&self, product_id: i64, quantity: i64, location: Option<&str>) -> StockItem {
+        let mut tx = self.begin();
+        let add = AddStock {
+            product_id,
+            quantity,
+            location: location.map(str::to_owned),
+            location_id: None,
+            reorder_point: None,
+        };
+        let (item, _) = inventory_store::stock::add(&mut tx, &add).await.unwrap();
+        tx.commit().await.unwrap();
+        item
+    }
+}
+
+pub fn caller() -> Caller {
+    Caller::new("tester", "request-1")
+}
+
+pub fn order(lines: &[(&str, i64)], on_shortage: OnShortage) -> NewOrder {
+    NewOrder {
+        customer: "C-1".to_owned(),
+        on_shortage,
+        hold_minutes: None,
+        lines: lines
+            .iter()
+            .map(|(sku, quantity)| NewOrderLine {
+                product_id: None,
+                sku: Some((*sku).to_owned()),
+                quantity: *quantity,
+            })
+            .collect(),
+    }
+}
+
+pub fn message(order_id: Uuid, order: NewOrder) -> OrderMessage {
+    OrderMessage {
+        order_id,
+        order,
+        message: parked(&order_id.to_string(), "{}"),
+    }
+}
+
+pub fn parked(message_id: &str, body: &str) -> NewParked {
+    NewParked {
+        source: "orders".to_owned(),
+        message_id: message_id.to_owned(),
+        delivery_count: 1,
+        reason: ParkReason::NotJson,
+        detail: "a test".to_owned(),
+        body: body.to_owned(),
+    }
+}

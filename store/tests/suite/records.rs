@@ -1,0 +1,237 @@
+use super::{Database, caller, message, order, parked};
+use inventory_domain::{
+    Conflict, Refusal,
+    order::OnShortage,
+    product::{NewProduct, ProductChanges},
+};
+use inventory_store::{
+    StoreError, idempotency,
+    idempotency::KeyState,
+    orders,
+    outbox::{self, Destination, Sent},
+    parked as parked_messages, processing, products,
+};
+use uuid::Uuid;
+
+pub async fn idempotency_keys(database: &Database) {
+    let mut tx = database.begin();
+    assert_eq!(idempotency::claim(&mut tx, "s", "k").await.unwrap(), KeyState::New);
+    idempotency::keep(&mut tx, "s", "k", "f", "reply").unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = database.begin();
+    let done = KeyState::Done {
+        fingerprint: "f".into(),
+        reply: "reply".into(),
+    };
+    assert_eq!(idempotency::claim(&mut tx, "s", "k").await.unwrap(), done);
+    assert_eq!(
+        idempotency::claim(&mut tx, "other scope", "k").await.unwrap(),
+        KeyState::New
+    );
+    drop(tx);
+    assert_eq!(
+        idempotency::prune(&database.store, inventory_store::clock())
+            .await
+            .unwrap(),
+        1
+    );
+    if database.store.engine() == inventory_store::Engine::Postgres {
+        let mut first = database.begin();
+        assert_eq!(idempotency::claim(&mut first, "s", "k").await.unwrap(), KeyState::New);
+        let mut second = database.begin();
+        assert_eq!(
+            idempotency::claim(&mut second, "s", "k").await.unwrap(),
+            KeyState::InUse
+        );
+    }
+}
+
+pub async fn outbox_keeps_the_order_of_a_subject(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    for name in ["two", "three"] {
+        let mut tx = database.begin();
+        let changes = ProductChanges {
+            name: Some(name.into()),
+            ..ProductChanges::default()
+        };
+        products::update(&mut tx, product.id, None, &changes).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    database.product("A-2", 0).await;
+    let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
+    let now = inventory_store::clock();
+    let claim = |owner, at: inventory_domain::Timestamp| {
+        outbox::claim(
+            &database.store,
+            Destination::EventsTopic,
+            owner,
+            at,
+            at.plus_seconds(30),
+            100,
+        )
+    };
+    let events = claim(one, now).await.unwrap();
+    let subjects: Vec<_> = events
+        .iter()
+        .map(|e| (e.subject.as_str(), e.event_type.rsplit('.').next().unwrap()))
+        .collect();
+    assert_eq!(
+        subjects,
+        [
+            ("products/1", "created"),
+            ("products/1", "updated"),
+            ("products/1", "updated"),
+            ("products/2", "created")
+        ]
+    );
+    assert!(claim(two, now).await.unwrap().is_empty(), "leased");
+    // A new event of a leased subject waits for the lease to end.
+    let mut tx = database.begin();
+    let changes = ProductChanges {
+        name: Some("four".into()),
+        ..ProductChanges::default()
+    };
+    products::update(&mut tx, product.id, None, &changes).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(claim(two, now).await.unwrap().is_empty());
+    let later = now.plus_seconds(60);
+    let results = [
+        (events[0].seq, Sent::Yes),
+        (events[1].seq, Sent::Later(later)),
+        (events[3].seq, Sent::Refused("too large".into())),
+    ];
+    outbox::settle(&database.store, Destination::EventsTopic, one, &results)
+        .await
+        .unwrap();
+    assert!(
+        claim(two, now).await.unwrap().is_empty(),
+        "the first waiting event keeps the later ones back"
+    );
+    let rest = claim(two, later).await.unwrap();
+    assert_eq!(
+        rest.iter().map(|e| e.seq).collect::<Vec<_>>(),
+        [events[1].seq, events[2].seq, events[3].seq + 1]
+    );
+    assert_eq!(
+        (rest[0].event_id, &rest[0].body),
+        (events[1].event_id, &events[1].body),
+        "I7: the same bytes"
+    );
+    let all: Vec<_> = rest.iter().map(|e| (e.seq, Sent::Yes)).collect();
+    outbox::settle(&database.store, Destination::EventsTopic, two, &all)
+        .await
+        .unwrap();
+    assert_eq!(outbox::pending(&database.store).await.unwrap(), 0);
+    assert_eq!(
+        outbox::prune(&database.store, later, 100).await.unwrap(),
+        4,
+        "a refused event stays to be seen"
+    );
+    assert_eq!(database.number("SELECT COUNT(*) FROM relay_leases").await, 0);
+}
+
+pub async fn parked_messages_are_replayed_once(database: &Database) {
+    let bad = [parked("m-1", r#"{"customer": "C-1"}"#), parked("m-2", "a \0 b")];
+    processing::process(&database.store, &caller(), &[], &bad)
+        .await
+        .unwrap();
+    let mut tx = database.begin();
+    let replayed = parked_messages::replay(&mut tx, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(replayed.replayed_at.is_some());
+    let now = inventory_store::clock();
+    let sent = outbox::claim(
+        &database.store,
+        Destination::OrdersQueue,
+        Uuid::now_v7(),
+        now,
+        now.plus_seconds(9),
+        10,
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        sent.iter().map(|e| e.body.as_str()).collect::<Vec<_>>(),
+        [r#"{"customer": "C-1"}"#],
+        "as it came"
+    );
+    let mut tx = database.begin();
+    let twice = parked_messages::replay(&mut tx, 1).await.unwrap_err();
+    assert!(matches!(
+        twice,
+        StoreError::Refused(Refusal::Conflict {
+            conflict: Conflict::AlreadyReplayed,
+            ..
+        })
+    ));
+    let cut = parked_messages::replay(&mut tx, 2).await.unwrap_err();
+    assert!(matches!(
+        cut,
+        StoreError::Refused(Refusal::Conflict {
+            conflict: Conflict::NotReplayable,
+            ..
+        })
+    ));
+}
+
+pub async fn every_write_leaves_its_records(database: &Database) {
+    let records = || async {
+        (
+            database.number("SELECT COUNT(*) FROM movements").await,
+            database.number("SELECT COUNT(*) FROM audit").await,
+            database.number("SELECT COUNT(*) FROM outbox").await,
+        )
+    };
+    let product = database.product("A-1", 0).await;
+    assert_eq!(records().await, (0, 1, 1));
+    database.add(product.id, 10, None).await;
+    assert_eq!(records().await, (1, 3, 3), "the location is created too");
+    let mut tx = database.begin();
+    let placed = orders::create(&mut tx, &order(&[("A-1", 1)], OnShortage::Reject))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(records().await, (1, 4, 4));
+    assert_eq!(
+        database
+            .number("SELECT COUNT(*) FROM deliveries WHERE destination = 'queue:orders'")
+            .await,
+        1
+    );
+    let batch = [message(placed.id, order(&[("A-1", 1)], OnShortage::Reject))];
+    processing::process(&database.store, &caller(), &batch, &[])
+        .await
+        .unwrap();
+    assert_eq!(records().await, (2, 5, 5));
+    let mut tx = database.begin();
+    let new = NewProduct {
+        sku: "B".into(),
+        name: "B".into(),
+        category: None,
+        barcode: None,
+        unit_price_minor: 0,
+        currency: "USD".into(),
+        reorder_point: 0,
+        reorder_quantity: 0,
+    };
+    products::create(&mut tx, &new).await.unwrap();
+    drop(tx);
+    assert_eq!(
+        records().await,
+        (2, 5, 5),
+        "a transaction that is dropped leaves nothing"
+    );
+    assert_eq!(
+        database
+            .number("SELECT COUNT(*) FROM audit WHERE actor = 'tester' AND request_id = 'request-1'")
+            .await,
+        5
+    );
+}
+
+pub async fn migrations_run_at_once(database: &Database) {
+    assert!(database.store.is_migrated().await.unwrap());
+    let (one, two) = tokio::join!(database.store.migrate(), database.store.migrate());
+    one.unwrap();
+    two.unwrap();
+}

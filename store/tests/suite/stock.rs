@@ -1,0 +1,305 @@
+use super::Database;
+use inventory_domain::{
+    Refusal,
+    alert::AlertStatus,
+    low_stock::Severity,
+    movement::Reason,
+    stock::{AddStock, AdjustStock, StockChanges},
+};
+use inventory_store::{
+    Page, StoreError,
+    alerts::{self, AlertFilter},
+    movements, reconcile, stock, sweep,
+};
+
+pub async fn seed_requests(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 100, None).await;
+    assert_eq!(
+        (item.quantity, item.available, item.location.as_str()),
+        (100, 100, "MAIN")
+    );
+    let again = database.add(product.id, 100, None).await;
+    assert_eq!(
+        (again.id, again.quantity, again.version),
+        (item.id, 200, item.version + 1)
+    );
+    let elsewhere = database.add(product.id, 7, Some("Warehouse A")).await;
+    assert_ne!(elsewhere.id, item.id);
+    assert_eq!(elsewhere.location, "Warehouse A");
+    let by_code = database.add(product.id, 1, Some("WAREHOUSE-A")).await;
+    assert_eq!((by_code.id, by_code.quantity), (elsewhere.id, 8));
+    assert_eq!(stock::get(&database.store, item.id).await.unwrap(), again);
+    let ledger = movements::list(&database.store, item.id, Page::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        ledger
+            .iter()
+            .map(|m| (m.on_hand_delta, m.on_hand_after))
+            .collect::<Vec<_>>(),
+        [(100, 100), (100, 200)]
+    );
+    let value = stock::value(&database.store).await.unwrap();
+    assert_eq!((value[0].value_minor, value[0].quantity), (208 * 250, 208));
+}
+
+async fn refused<T>(tx: inventory_store::Tx, result: Result<T, StoreError>) -> Refusal {
+    drop(tx);
+    match result {
+        Err(StoreError::Refused(refusal)) => refusal,
+        Err(error) => panic!("must be refused, was {error:?}"),
+        Ok(_) => panic!("must be refused"),
+    }
+}
+
+pub async fn refusals_change_nothing(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 10, None).await;
+    let records = "SELECT (SELECT COUNT(*) FROM movements) + (SELECT COUNT(*) FROM audit) + (SELECT COUNT(*) FROM outbox) + (SELECT COUNT(*) FROM locations)";
+    let before = database.number(records).await;
+    for (product_id, quantity, location, location_id) in [
+        (product.id, -1, None, None),
+        (product.id, 10_001, None, None),
+        (999, 1, None, None),
+        (product.id, 1, Some("***"), None),
+        (product.id, 1, None, Some(99)),
+        (product.id, 1, Some("MAIN"), Some(1)),
+    ] {
+        let mut tx = database.begin();
+        let location = location.map(str::to_owned);
+        let add = AddStock {
+            product_id,
+            quantity,
+            location,
+            location_id,
+            reorder_point: None,
+        };
+        let result = stock::add(&mut tx, &add).await;
+        assert!(matches!(refused(tx, result).await, Refusal::Invalid(_)));
+    }
+    let mut tx = database.begin();
+    let adjust = AdjustStock {
+        delta: -11,
+        reason: Reason::Damage,
+        note: None,
+    };
+    let result = stock::adjust(&mut tx, item.id, None, &adjust).await;
+    assert!(matches!(refused(tx, result).await, Refusal::Conflict { .. }));
+    let mut tx = database.begin();
+    let overwrite = StockChanges {
+        quantity: Some(5),
+        reorder_point: None,
+    };
+    let result = stock::update(&mut tx, item.id, None, &overwrite).await;
+    assert_eq!(refused(tx, result).await, Refusal::VersionRequired);
+    let mut tx = database.begin();
+    let result = stock::update(&mut tx, item.id, Some(99), &overwrite).await;
+    assert!(matches!(refused(tx, result).await, Refusal::VersionMismatch { .. }));
+    assert_eq!(database.number(records).await, before);
+    assert_eq!(stock::get(&database.store, item.id).await.unwrap(), item);
+}
+
+async fn adjust(database: &Database, id: i64, delta: i64) {
+    let mut tx = database.begin();
+    let adjust = AdjustStock {
+        delta,
+        reason: Reason::Correction,
+        note: None,
+    };
+    stock::adjust(&mut tx, id, None, &adjust).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+pub async fn alerts_have_hysteresis(database: &Database) {
+    let product = database.product("A-1", 10).await;
+    let item = database.add(product.id, 20, None).await;
+    let open = || async {
+        let alerts = alerts::list(&database.store, &AlertFilter::default(), Page::default())
+            .await
+            .unwrap();
+        alerts
+            .iter()
+            .map(|alert| (alert.status, alert.severity, alert.available))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(open().await, []);
+    adjust(database, item.id, -10).await;
+    assert_eq!(open().await, [(AlertStatus::Open, Severity::Low, 10)]);
+    adjust(database, item.id, -10).await;
+    assert_eq!(open().await, [(AlertStatus::Open, Severity::Out, 0)]);
+    adjust(database, item.id, 11).await;
+    assert_eq!(
+        open().await,
+        [(AlertStatus::Open, Severity::Low, 11)],
+        "above the point, not above the mark"
+    );
+    let mut tx = database.begin();
+    let alert = alerts::acknowledge(&mut tx, 1, None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(alert.acknowledged_by.as_deref(), Some("tester"));
+    adjust(database, item.id, 1).await;
+    assert_eq!(open().await, [(AlertStatus::Cleared, Severity::Low, 11)]);
+    adjust(database, item.id, -2).await;
+    assert_eq!(open().await.len(), 2, "a new dip is a new alert");
+    let events = "SELECT COUNT(*) FROM outbox WHERE type LIKE 'inventory.stock.%' AND type NOT LIKE '%ed'";
+    assert_eq!(database.number(events).await, 4);
+    assert_eq!(
+        database
+            .number("SELECT COUNT(*) FROM outbox WHERE type = 'inventory.stock.recovered'")
+            .await,
+        1
+    );
+}
+
+pub async fn sweep_settles_what_was_missed(database: &Database) {
+    let product = database.product("A-1", 10).await;
+    // 20,000 items that are fine and 50 that are not, put there behind the policy's back.
+    database
+        .store
+        .execute_raw(
+            "INSERT INTO locations (id, code, name, priority, created_at, updated_at)
+             WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 21049)
+             SELECT i, 'L' || i, 'L' || i, 1, 0, 0 FROM n",
+        )
+        .await
+        .unwrap();
+    let items = format!(
+        "INSERT INTO stock_items (product_id, location_id, on_hand, reserved, reorder_point, created_at, updated_at)
+         SELECT {}, id, CASE WHEN id < 1050 THEN 3 ELSE 50 END, 0, 10, 0, 0 FROM locations WHERE id >= 1000",
+        product.id
+    );
+    database.store.execute_raw(&items).await.unwrap();
+    database
+        .store
+        .execute_raw("INSERT INTO movements (stock_item_id, kind, on_hand_delta, reserved_delta, on_hand_after, reserved_after, actor, created_at) SELECT id, 'receipt', on_hand, 0, on_hand, 0, 'test', 0 FROM stock_items")
+        .await
+        .unwrap();
+    let statements = database.store.statements();
+    assert_eq!(sweep::sweep(database.begin(), 500).await.unwrap(), 50);
+    assert!(database.store.statements() - statements < 16);
+    assert_eq!(sweep::sweep(database.begin(), 500).await.unwrap(), 0, "each alert once");
+    assert_eq!(
+        database
+            .number("SELECT COUNT(*) FROM alerts WHERE status = 'open'")
+            .await,
+        50
+    );
+    database
+        .store
+        .execute_raw(
+            "UPDATE stock_items SET alert_severity = 'out' WHERE alert_severity = 'low' AND location_id < 1010",
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        sweep::sweep(database.begin(), 500).await.unwrap(),
+        10,
+        "a severity that is not the level's"
+    );
+    database
+        .store
+        .execute_raw("UPDATE stock_items SET reorder_point = 2 WHERE location_id < 1020")
+        .await
+        .unwrap();
+    assert_eq!(
+        sweep::sweep(database.begin(), 500).await.unwrap(),
+        0,
+        "3 available are not above the mark of 3"
+    );
+    database
+        .store
+        .execute_raw("UPDATE stock_items SET reorder_point = 1 WHERE location_id < 1020")
+        .await
+        .unwrap();
+    assert_eq!(sweep::sweep(database.begin(), 500).await.unwrap(), 20);
+    assert_eq!(
+        database
+            .number("SELECT COUNT(*) FROM alerts WHERE status = 'open'")
+            .await,
+        30
+    );
+    for (hot, index) in [
+        (
+            "SELECT id FROM stock_items s WHERE s.on_hand - s.reserved <= s.reorder_point AND s.alert_severity IS NULL",
+            "stock_items_low",
+        ),
+        (
+            "SELECT id FROM stock_items s WHERE s.alert_severity IS NOT NULL AND s.reorder_point IS NULL",
+            "stock_items_alerted",
+        ),
+        (
+            "SELECT id FROM stock_items WHERE (on_hand - reserved) <= 3 ORDER BY (on_hand - reserved), id LIMIT 10",
+            "stock_items_available",
+        ),
+        (
+            "SELECT * FROM movements WHERE stock_item_id = 5 ORDER BY id LIMIT 10",
+            "movements_stock_item",
+        ),
+        (
+            "SELECT * FROM deliveries WHERE destination = 'queue:orders' AND state = 'pending' ORDER BY seq LIMIT 10",
+            "deliveries_pending",
+        ),
+        (
+            "SELECT * FROM orders ORDER BY created_at DESC, id DESC LIMIT 10",
+            "orders_created",
+        ),
+    ] {
+        if let Some(plan) = database.store.explain(hot).await.unwrap() {
+            assert!(plan.contains(index), "{hot}\n{plan}");
+        }
+    }
+}
+
+pub async fn reconcile_finds_and_repairs(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 10, None).await;
+    assert_eq!(reconcile::drift(&database.store, 10).await.unwrap(), []);
+    database
+        .store
+        .execute_raw("UPDATE stock_items SET on_hand = 12, reserved = 3")
+        .await
+        .unwrap();
+    let drift = reconcile::drift(&database.store, 10).await.unwrap();
+    assert_eq!(
+        (
+            drift[0].on_hand,
+            drift[0].ledger_on_hand,
+            drift[0].reserved,
+            drift[0].reservations
+        ),
+        (12, 10, 3, 0)
+    );
+    assert!(reconcile::repair(database.begin(), item.id).await.unwrap());
+    assert!(!reconcile::repair(database.begin(), item.id).await.unwrap());
+    let repaired = stock::get(&database.store, item.id).await.unwrap();
+    assert_eq!((repaired.quantity, repaired.reserved), (10, 0));
+}
+
+pub async fn the_ledger_is_append_only(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    database.add(product.id, 10, None).await;
+    assert!(
+        database
+            .store
+            .execute_raw("UPDATE movements SET on_hand_delta = 5")
+            .await
+            .is_err()
+    );
+    assert!(database.store.execute_raw("DELETE FROM movements").await.is_err());
+    assert!(
+        database
+            .store
+            .execute_raw("UPDATE stock_items SET reserved = 11")
+            .await
+            .is_err(),
+        "I1 is a CHECK"
+    );
+    assert!(
+        database
+            .store
+            .execute_raw("UPDATE stock_items SET reserved = -1")
+            .await
+            .is_err()
+    );
+}
