@@ -1,2 +1,30 @@
-//! .
+//! The Azure Functions host on your desk: runs a custom handler as the Functions host does, without the Functions host.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`config`] | `host.json`, `local.settings.json`, `function.json` |
+//! | [`handler`] | the handler's process and the connections to it |
+//! | [`http`] | routes, raw and enveloped requests |
+//! | [`invocation`] | envelopes and what comes back |
+//! | [`timers`], [`servicebus_trigger`] | what calls functions besides HTTP |
+//! | [`servicebus`] | the broker and its AMQP door |
+//! | [`admin`] | the host's own addresses |
+//! | [`host`] | all of it together |
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod handler;
+pub mod host;
+pub mod http;
+pub mod invocation;
 pub mod servicebus;
+pub mod servicebus_trigger;
+pub mod timers;
+pub mod watch;
+
+#[cfg(test)]
+mod testing;

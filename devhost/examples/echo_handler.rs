@@ -1,0 +1,127 @@
+//! A custom handler for trying the host out, and for its tests. It answers raw requests with what it got, and every
+//! envelope by what the call asks for:
+//!
+//! | data | answer |
+//! |---|---|
+//! | text or body with `fail` | 500 |
+//! | with `empty` | 200 without a body |
+//! | with `plain` | 200 as text |
+//! | with `stay` | no answer at all |
+//! | with `exit:<code>` | the process ends with that code |
+//! | everything else | `Outputs` with a response that holds the envelope |
+//!
+//! Each envelope is also appended, one line of JSON, to the file that `ECHO_LOG` names.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+
+type Answer = Response<Full<Bytes>>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let code = std::env::var("ECHO_EXIT_AT_START").ok().and_then(|text| text.parse().ok());
+    if let Some(code) = code {
+        eprintln!("told to end at once");
+        std::process::exit(code);
+    }
+    let port: u16 = std::env::var("FUNCTIONS_CUSTOMHANDLER_PORT")?.parse()?;
+    let listener = tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    println!("echo handler on {port}");
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            let served = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service_fn(answer))
+                .await;
+            drop(served);
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>) -> Result<Answer, Failure> {
+    let (head, body) = request.into_parts();
+    if head.uri.path() == "/" && !head.headers.contains_key("x-ms-invocation-id") {
+        return Ok(reply(StatusCode::OK, "text/plain", "ready"));
+    }
+    let body = body.collect().await?.to_bytes();
+    let raw = head.headers.contains_key("x-ms-invocation-id") || head.uri.path().starts_with("/api/");
+    if raw || head.method != Method::POST {
+        let headers: serde_json::Map<String, Value> = head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes()))))
+            .collect();
+        let echo = json!({
+            "method": head.method.as_str(),
+            "target": head.uri.to_string(),
+            "headers": headers,
+            "body": String::from_utf8_lossy(&body),
+            "pid": std::process::id(),
+        });
+        let status = head.headers.get("x-answer").and_then(|value| value.to_str().ok()?.parse().ok());
+        return Ok(reply(status.unwrap_or(StatusCode::OK), "application/json", &echo.to_string()));
+    }
+    let envelope: Value = serde_json::from_slice(&body)?;
+    let line = json!({
+        "function": head.uri.path().trim_start_matches('/'),
+        "agent": head.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()),
+        "version": head.headers.get("x-azure-functions-hostversion").and_then(|value| value.to_str().ok()),
+        "id": head.headers.get("x-azure-functions-invocationid").and_then(|value| value.to_str().ok()),
+        "envelope": envelope,
+    });
+    if let Ok(path) = std::env::var("ECHO_LOG") {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(format!("{line}\n").as_bytes())?;
+    }
+    enveloped(&envelope).await
+}
+
+async fn enveloped(envelope: &Value) -> Result<Answer, Failure> {
+    let data = envelope["Data"].to_string();
+    let retries = envelope["Metadata"]["RetryContext"]["RetryCount"].as_i64();
+    let most = envelope["Metadata"]["RetryContext"]["MaxRetryCount"].as_i64();
+    if data.contains("stay") {
+        std::future::pending::<()>().await;
+    }
+    if let Some((_, rest)) = data.split_once("exit:") {
+        let code: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        std::process::exit(code.parse()?);
+    }
+    if data.contains("fail") || (data.contains("retry") && retries < most) {
+        return Ok(reply(StatusCode::INTERNAL_SERVER_ERROR, "application/json", "{\"Logs\":[\"thrown away\"]}"));
+    }
+    if data.contains("empty") {
+        return Ok(reply(StatusCode::OK, "application/json", ""));
+    }
+    if data.contains("plain") {
+        return Ok(reply(StatusCode::OK, "text/plain", "TestMessage"));
+    }
+    let body = match (retries, most) {
+        (Some(count), Some(most)) => json!(format!("Retry Count:{count} Max Retry Count:{most}")),
+        _ => envelope.clone(),
+    };
+    let answer = json!({
+        "Outputs": {
+            "res": {"statusCode": "201", "body": body, "headers": {"x-echo": "yes"}},
+            "out": ["first message", {"second": true}],
+        },
+        "Logs": ["a line from the function"],
+    });
+    Ok(reply(StatusCode::OK, "application/json; charset=utf-8", &answer.to_string()))
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: &str) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
+}

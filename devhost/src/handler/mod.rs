@@ -1,0 +1,16 @@
+//! The handler: the process that runs the functions, from its start to its end.
+
+mod command;
+mod connections;
+mod errors;
+mod launcher;
+mod output;
+mod probe;
+mod state;
+mod supervisor;
+
+pub use command::{HandlerCommand, emulator_with_port};
+pub use connections::{Connections, HandlerBody, SendError};
+pub use launcher::{LAUNCH_COMMAND, Launcher, launch};
+pub use state::{Handler, HandlerState, Live, NotReady};
+pub use supervisor::{SupervisorOptions, supervise};

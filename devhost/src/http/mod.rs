@@ -1,0 +1,24 @@
+//! The HTTP side of the host: routes, raw and enveloped requests, and the answers to both.
+
+mod body;
+mod constraint;
+mod cors;
+mod dispatch;
+mod envelope;
+mod forward;
+mod headers;
+mod home;
+mod proxy;
+mod query;
+mod response;
+mod router;
+mod server;
+mod template;
+
+pub use body::{HostBody, bytes_response, empty, json_response};
+pub use cors::Cors;
+pub use dispatch::{Site, dispatch};
+pub use query::query_pairs;
+pub use router::{Route, Router};
+pub use server::{CurrentSite, serve};
+pub use template::{Params, Template};

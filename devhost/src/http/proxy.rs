@@ -1,0 +1,160 @@
+//! Raw requests in proxying mode: path, query, method and bodies as they are, both ways as streams.
+
+use std::error::Error as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::{Either, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::headers::drop_hop_by_hop;
+use super::{HostBody, Site, empty};
+use crate::config::Function;
+use crate::handler::{HandlerBody, Live, SendError};
+use crate::invocation::{HOST_VERSION, InvokeError, Record};
+
+const HOST_VERSION_HEADER: HeaderName = HeaderName::from_static("x-azure-functions-hostversion");
+const INVOCATION_ID: HeaderName = HeaderName::from_static("x-azure-functions-invocationid");
+const MS_INVOCATION_ID: HeaderName = HeaderName::from_static("x-ms-invocation-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+/// How long the handler may stay silent before it sends the head of its answer.
+const ACTIVITY_TIMEOUT: Duration = Duration::from_secs(240);
+
+/// Passes a request on and its answer back.
+pub(super) async fn proxy(
+    site: &Site,
+    function: &Arc<Function>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<HostBody> {
+    let id = Uuid::new_v4();
+    run_raw(site, function, id, async |live| {
+        let request = outgoing(request, &live, id, peer, site.body_limit).map_err(InvokeError::Body)?;
+        let mut response = live.connections.send(request).await?;
+        drop_hop_by_hop(response.headers_mut());
+        Ok(response.map(Either::Right))
+    })
+    .await
+}
+
+/// What all raw requests share: they wait for the handler, must not take too long, and are taken down. Any answer of the
+/// handler is a success, even 500; no answer is 500.
+pub(super) async fn run_raw(
+    site: &Site,
+    function: &Arc<Function>,
+    id: Uuid,
+    exchange: impl AsyncFnOnce(Arc<Live>) -> Result<Response<HostBody>, InvokeError>,
+) -> Response<HostBody> {
+    let started = Instant::now();
+    let console = site.invoker.console();
+    console.trace(format_args!(
+        "Executing 'Functions.{}' (Reason='This function was programmatically called via the host APIs.', Id={id})",
+        function.name
+    ));
+    let result = match site.invoker.handler().ready().await {
+        Err(error) => Err(InvokeError::from(error)),
+        Ok(live) => {
+            let limit = site.invoker.timeout();
+            let shortest = limit.map_or(ACTIVITY_TIMEOUT, |limit| limit.min(ACTIVITY_TIMEOUT));
+            let _under_way = live.in_flight.token();
+            match tokio::time::timeout(shortest, exchange(Arc::clone(&live))).await {
+                Ok(result) => result,
+                Err(_) => {
+                    if limit == Some(shortest) {
+                        let reason = format!("{} ran longer than {shortest:?}", function.name);
+                        site.invoker.handler().kill(live.number, reason);
+                    }
+                    Err(InvokeError::TimedOut(shortest))
+                }
+            }
+        }
+    };
+    let duration = started.elapsed();
+    site.invoker.tell(function, id, duration, result.as_ref().err());
+    site.invoker.record(Record {
+        id,
+        function: Arc::clone(function),
+        ended: OffsetDateTime::now_utc(),
+        duration,
+        status: result.as_ref().ok().map(|response| response.status().as_u16()),
+        error: result.as_ref().err().map(ToString::to_string),
+    });
+    result.unwrap_or_else(|error| failure(&error))
+}
+
+/// The answer to a caller whose invocation failed.
+pub(super) fn failure(error: &InvokeError) -> Response<HostBody> {
+    match error {
+        InvokeError::NotReady(crate::handler::NotReady::TimedOut | crate::handler::NotReady::Stopping) => {
+            super::bytes_response(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "text/plain; charset=utf-8",
+                "Function host is not running.",
+            )
+        }
+        InvokeError::Send(SendError::Exchange(error)) if is_too_long(error) => empty(StatusCode::PAYLOAD_TOO_LARGE),
+        _ => empty(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+fn is_too_long(error: &hyper::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+fn outgoing(
+    request: Request<Incoming>,
+    live: &Live,
+    id: Uuid,
+    peer: IpAddr,
+    body_limit: usize,
+) -> Result<Request<HandlerBody>, String> {
+    let (mut head, body) = request.into_parts();
+    let authority = caller_authority(&head.headers, &head.uri);
+    let target = head
+        .uri
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
+    head.uri = Uri::from(target);
+    head.version = http::Version::HTTP_11;
+    let headers = &mut head.headers;
+    drop_hop_by_hop(headers);
+    let value = |text: String| HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).map_err(|e| e.to_string());
+    let id = value(id.to_string())?;
+    headers.insert(header::HOST, value(live.connections.address().to_string())?);
+    headers.insert(HOST_VERSION_HEADER, HeaderValue::from_static(HOST_VERSION));
+    headers.insert(INVOCATION_ID, id.clone());
+    headers.insert(MS_INVOCATION_ID, id);
+    // Set, not appended to: what a caller claims about earlier hops is not passed on.
+    headers.insert(FORWARDED_FOR, value(peer.to_string())?);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.remove(FORWARDED_PREFIX);
+    match authority {
+        Some(host) => headers.insert(FORWARDED_HOST, host),
+        None => headers.remove(FORWARDED_HOST),
+    };
+    Ok(Request::from_parts(head, Either::Right(Limited::new(body, body_limit))))
+}
+
+/// The host the caller asked for.
+pub(super) fn caller_authority(headers: &HeaderMap, uri: &Uri) -> Option<HeaderValue> {
+    headers.get(header::HOST).cloned().or_else(|| {
+        uri.authority()
+            .and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
+    })
+}

@@ -1,0 +1,93 @@
+//! Accepts connections and answers what comes over them.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{HostBody, Site, bytes_response, dispatch};
+use crate::console::Console;
+
+/// The app that is loaded now; `None` while another is being loaded.
+pub type CurrentSite = watch::Receiver<Option<Arc<Site>>>;
+
+/// How long requests wait while an app is being loaded.
+const LOADING_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection may be idle, or take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(130);
+/// How long answers under way may take when the host stops.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serves until `shutdown`.
+pub async fn serve(listener: TcpListener, site: CurrentSite, console: Console, shutdown: CancellationToken) {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                connections.spawn(connection(stream, peer, site.clone(), shutdown.clone()));
+            }
+            Err(error) => {
+                console.error(format_args!("cannot accept connections: {error}"));
+                // Out of file handles, most likely: accepting again at once would spin.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    connections.close();
+    let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, site: CurrentSite, shutdown: CancellationToken) {
+    // An answer that waits for more to send would only be late.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let site = site.clone();
+        async move { Ok::<_, Infallible>(answer(site, request, peer).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    // An error here is the caller's: it went away or spoke no HTTP.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+async fn answer(mut site: CurrentSite, request: Request<Incoming>, peer: SocketAddr) -> Response<HostBody> {
+    let current = site.borrow().clone();
+    let current = match current {
+        Some(current) => Some(current),
+        None => match tokio::time::timeout(LOADING_PATIENCE, site.wait_for(Option::is_some)).await {
+            Ok(Ok(current)) => current.clone(),
+            _ => None,
+        },
+    };
+    match current {
+        Some(current) => dispatch(&current, request, peer.ip()).await,
+        None => bytes_response(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "text/plain; charset=utf-8",
+            "Function host is not running.",
+        ),
+    }
+}

@@ -1,0 +1,310 @@
+//! Route templates as ASP.NET Core reads them: `orders/{id:guid}/{part?}`, `files/{*path}`, `{name}.{extension}`.
+
+use super::constraint::Constraint;
+
+/// A template, ready to match paths.
+#[derive(Debug, Clone)]
+pub struct Template {
+    segments: Vec<Segment>,
+    parameters: Vec<String>,
+}
+
+/// The values of a match: one per parameter, `None` for an optional one that is not there.
+pub type Params = Vec<(String, Option<String>)>;
+
+#[derive(Debug, Clone)]
+struct Segment {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Literal(String),
+    Parameter(Parameter),
+}
+
+#[derive(Debug, Clone)]
+struct Parameter {
+    name: String,
+    constraints: Vec<Constraint>,
+    default: Option<String>,
+    optional: bool,
+    catch_all: bool,
+}
+
+impl Template {
+    /// Reads a template. The error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.strip_prefix("~/").unwrap_or(text).trim_matches('/');
+        let mut segments = Vec::new();
+        if !text.is_empty() {
+            for segment in split_segments(text)? {
+                segments.push(Segment {
+                    parts: parse_parts(&segment)?,
+                });
+            }
+        }
+        let mut parameters = Vec::new();
+        for (index, segment) in segments.iter().enumerate() {
+            for part in &segment.parts {
+                let Part::Parameter(parameter) = part else { continue };
+                if parameters
+                    .iter()
+                    .any(|known: &String| known.eq_ignore_ascii_case(&parameter.name))
+                {
+                    return Err(format!("the parameter '{}' is there twice", parameter.name));
+                }
+                let alone = segment.parts.len() == 1;
+                if parameter.catch_all && (!alone || index + 1 != segments.len()) {
+                    return Err(format!("the catch-all '{}' must be the last segment", parameter.name));
+                }
+                if parameter.optional && !alone {
+                    return Err(format!(
+                        "the optional parameter '{}' must be a segment of its own",
+                        parameter.name
+                    ));
+                }
+                parameters.push(parameter.name.clone());
+            }
+        }
+        Ok(Self { segments, parameters })
+    }
+
+    /// Whether `path`, split at its slashes and percent-decoded, matches; the values then. Literals match in any case.
+    pub fn matches(&self, path: &[String]) -> Option<Params> {
+        let mut values = Params::with_capacity(self.parameters.len());
+        for (index, segment) in self.segments.iter().enumerate() {
+            if let [Part::Parameter(parameter)] = segment.parts.as_slice() {
+                let value = if parameter.catch_all {
+                    let rest = path.get(index..).unwrap_or_default();
+                    (!rest.is_empty()).then(|| rest.join("/"))
+                } else {
+                    path.get(index).filter(|value| !value.is_empty()).cloned()
+                };
+                let value = match value {
+                    Some(value) => {
+                        if !parameter.accepts(&value) {
+                            return None;
+                        }
+                        Some(value)
+                    }
+                    None if parameter.default.is_some() => parameter.default.clone(),
+                    None if parameter.optional || parameter.catch_all => None,
+                    None => return None,
+                };
+                values.push((parameter.name.clone(), value));
+                if parameter.catch_all {
+                    return Some(values);
+                }
+            } else {
+                match_parts(&segment.parts, path.get(index)?, &mut values)?;
+            }
+        }
+        // Optional segments at the end may be missing, more than the template names may not be there.
+        (path.len() <= self.segments.len()).then_some(values)
+    }
+}
+
+impl Parameter {
+    fn accepts(&self, value: &str) -> bool {
+        self.constraints.iter().all(|constraint| constraint.accepts(value))
+    }
+}
+
+/// Matches one segment of several parts; a parameter takes as much as it can, as the host's matching from the right
+/// gives to the leftmost.
+fn match_parts(parts: &[Part], text: &str, values: &mut Params) -> Option<()> {
+    let Some((part, rest)) = parts.split_first() else {
+        return text.is_empty().then_some(());
+    };
+    match part {
+        Part::Literal(literal) => {
+            let head = text.get(..literal.len())?;
+            if !head.eq_ignore_ascii_case(literal) {
+                return None;
+            }
+            match_parts(rest, &text[literal.len()..], values)
+        }
+        Part::Parameter(parameter) => {
+            for end in (1..=text.len()).rev().filter(|end| text.is_char_boundary(*end)) {
+                if !parameter.accepts(&text[..end]) {
+                    continue;
+                }
+                let before = values.len();
+                values.push((parameter.name.clone(), Some(text[..end].to_owned())));
+                if match_parts(rest, &text[end..], values).is_some() {
+                    return Some(());
+                }
+                values.truncate(before);
+            }
+            None
+        }
+    }
+}
+
+/// Splits at slashes outside of braces: a `regex` may hold one.
+fn split_segments(text: &str) -> Result<Vec<String>, String> {
+    let mut segments = vec![String::new()];
+    let mut depth = 0_usize;
+    for character in text.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.checked_sub(1).ok_or("there is a '}' without '{'")?,
+            '/' if depth == 0 => {
+                segments.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(last) = segments.last_mut() {
+            last.push(character);
+        }
+    }
+    if depth != 0 {
+        return Err("there is a '{' without '}'".to_owned());
+    }
+    if segments.iter().any(String::is_empty) {
+        return Err("there is an empty segment ('//')".to_owned());
+    }
+    Ok(segments)
+}
+
+fn parse_parts(segment: &str) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut rest = segment;
+    while !rest.is_empty() {
+        if let Some(inside) = rest.strip_prefix('{') {
+            let end = inside.find('}').ok_or("there is a '{' without '}'")?;
+            if matches!(parts.last(), Some(Part::Parameter(_))) {
+                return Err(format!("two parameters touch each other in '{segment}'"));
+            }
+            parts.push(Part::Parameter(parse_parameter(&inside[..end])?));
+            rest = &inside[end + 1..];
+        } else {
+            let end = rest.find('{').unwrap_or(rest.len());
+            parts.push(Part::Literal(rest[..end].to_owned()));
+            rest = &rest[end..];
+        }
+    }
+    Ok(parts)
+}
+
+fn parse_parameter(text: &str) -> Result<Parameter, String> {
+    let stars = text.bytes().take_while(|byte| *byte == b'*').count();
+    if stars > 2 {
+        return Err(format!("'{{{text}}}' has too many stars"));
+    }
+    let body = &text[stars..];
+    let name_end = body.find([':', '=', '?']).unwrap_or(body.len());
+    let name = &body[..name_end];
+    if name.is_empty() || name.contains(['{', '*', '/']) {
+        return Err(format!("'{{{text}}}' has no proper name"));
+    }
+    let mut rest = &body[name_end..];
+    let mut constraints = Vec::new();
+    while let Some(after) = rest.strip_prefix(':') {
+        let end = constraint_end(after);
+        constraints.push(Constraint::parse(&after[..end])?);
+        rest = &after[end..];
+    }
+    let default = rest.strip_prefix('=').map(str::to_owned);
+    let optional = rest == "?";
+    if default.is_none() && !optional && !rest.is_empty() {
+        return Err(format!("'{{{text}}}' is not understood"));
+    }
+    if default.as_deref().is_some_and(|value| value.ends_with('?')) {
+        return Err(format!("'{{{text}}}': an optional parameter cannot have a default"));
+    }
+    Ok(Parameter {
+        name: name.to_owned(),
+        constraints,
+        default,
+        optional,
+        catch_all: stars > 0,
+    })
+}
+
+/// Where a constraint ends: at `:`, `=` or `?` outside of its brackets.
+fn constraint_end(text: &str) -> usize {
+    let mut depth = 0_usize;
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            b':' | b'=' | b'?' if depth == 0 => return index,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(template: &str, path: &str) -> Option<Vec<(String, Option<String>)>> {
+        let path: Vec<String> = path
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect();
+        Template::parse(template).unwrap().matches(&path)
+    }
+
+    fn pairs(values: &[(&str, Option<&str>)]) -> Option<Params> {
+        Some(
+            values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn literals_match_in_any_case_and_whole() {
+        assert!(find("api/Orders", "API/orders").is_some());
+        assert!(find("api/orders", "api/orders/1").is_none());
+        assert!(find("api/orders", "api").is_none());
+        assert!(find("", "").is_some());
+        assert!(find("", "x").is_none());
+    }
+
+    #[test]
+    fn parameters_take_one_segment() {
+        assert_eq!(find("o/{id:int}", "o/12"), pairs(&[("id", Some("12"))]));
+        assert_eq!(find("o/{id:int}", "o/x"), None);
+        assert_eq!(find("o/{id}", "o"), None);
+        assert_eq!(
+            find("o/{id}/lines/{line:min(1)}", "o/a/lines/3"),
+            pairs(&[("id", Some("a")), ("line", Some("3"))])
+        );
+        assert_eq!(find("o/{id:int:min(5)}", "o/4"), None);
+    }
+
+    #[test]
+    fn optional_default_and_catch_all() {
+        assert_eq!(find("o/{id?}", "o"), pairs(&[("id", None)]));
+        assert_eq!(find("o/{id:int?}", "o/5"), pairs(&[("id", Some("5"))]));
+        assert_eq!(find("o/{id=7}", "o"), pairs(&[("id", Some("7"))]));
+        assert_eq!(find("f/{*path}", "f/a/b"), pairs(&[("path", Some("a/b"))]));
+        assert_eq!(find("f/{**path}", "f"), pairs(&[("path", None)]));
+        assert_eq!(find("{*route}", ""), pairs(&[("route", None)]));
+    }
+
+    #[test]
+    fn several_parts_in_a_segment() {
+        let both = pairs(&[("name", Some("a.b")), ("ext", Some("txt"))]);
+        assert_eq!(find("f/{name}.{ext}", "f/a.b.txt"), both);
+        assert_eq!(find("v{version:int}/x", "v2/x"), pairs(&[("version", Some("2"))]));
+        assert_eq!(find("v{version:int}/x", "w2/x"), None);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for template in [
+            "{", "}", "a//b", "{a}{b}", "{a}/{a}", "{*a}/b", "{a:none}", "{}", "{a=1?}", "x{a?}",
+        ] {
+            assert!(Template::parse(template).is_err(), "{template}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Calls functions.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, header};
+use http_body_util::{BodyExt, Either, Full, Limited};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{History, InvokeError, Metadata, Outputs, Record, Reply};
+use crate::config::Function;
+use crate::console::{Console, Level};
+use crate::handler::{Handler, Live};
+
+/// The version that this host gives itself out as.
+pub const HOST_VERSION: &str = "4.1037.0";
+
+const USER_AGENT: &str = "Azure-Functions-Host/4.1037.0";
+const REPLY_LIMIT: usize = 104_857_600;
+
+/// What one call carries.
+#[derive(Debug)]
+pub struct Call {
+    /// Why it happens, for the console.
+    pub reason: String,
+    /// `Data`: each value encoded.
+    pub data: Map<String, Value>,
+    /// `Metadata`.
+    pub metadata: Metadata,
+}
+
+/// What an [`Invoker`] needs.
+pub struct InvokerOptions {
+    /// The handler.
+    pub handler: Handler,
+    /// Where to tell.
+    pub console: Console,
+    /// Where to take down.
+    pub history: History,
+    /// Where outputs go.
+    pub outputs: Outputs,
+    /// `functionTimeout`.
+    pub timeout: Option<Duration>,
+}
+
+/// Calls functions through the envelope. Cheap to clone.
+#[derive(Clone)]
+pub struct Invoker(Arc<InvokerOptions>);
+
+impl Invoker {
+    /// An invoker for one handler.
+    pub fn new(options: InvokerOptions) -> Self {
+        Self(Arc::new(options))
+    }
+
+    /// The handler it calls.
+    pub fn handler(&self) -> &Handler {
+        &self.0.handler
+    }
+
+    /// The console it tells.
+    pub fn console(&self) -> &Console {
+        &self.0.console
+    }
+
+    /// `functionTimeout`.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.0.timeout
+    }
+
+    /// Takes down an invocation that did not go through the envelope.
+    pub fn record(&self, record: Record) {
+        self.0.history.add(record);
+    }
+
+    /// Calls `function` and writes its outputs, with as many retries as its policy grants.
+    pub async fn invoke(&self, function: &Arc<Function>, call: Call) -> Result<Reply, InvokeError> {
+        let Call { reason, data, metadata } = call;
+        let mut envelope = Map::new();
+        envelope.insert("Data".to_owned(), Value::Object(data));
+        envelope.insert("Metadata".to_owned(), Value::Object(metadata.finish(&function.name)));
+        let mut envelope = Value::Object(envelope);
+        let mut retry = 0_u32;
+        let mut last_error = Value::Null;
+        loop {
+            if let Some(policy) = &function.retry {
+                envelope["Metadata"]["RetryContext"] = json!({
+                    "RetryCount": retry,
+                    "MaxRetryCount": policy.max_retries.map_or(-1, i64::from),
+                    "Exception": last_error,
+                });
+            }
+            let error = match self.attempt(function, &reason, &envelope).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let Some(policy) = &function.retry else {
+                return Err(error);
+            };
+            if policy.max_retries.is_some_and(|most| retry >= most) {
+                return Err(error);
+            }
+            retry += 1;
+            last_error = Value::String(error.to_string());
+            tokio::time::sleep(policy.pause(retry)).await;
+        }
+    }
+
+    async fn attempt(&self, function: &Arc<Function>, reason: &str, envelope: &Value) -> Result<Reply, InvokeError> {
+        let (id, started) = (Uuid::new_v4(), Instant::now());
+        let console = &self.0.console;
+        console.trace(format_args!(
+            "Executing 'Functions.{}' (Reason='{reason}', Id={id})",
+            function.name
+        ));
+        let result = self.exchange(function, id, envelope).await;
+        let result = match result {
+            Ok(reply) => {
+                for line in &reply.logs {
+                    console.log(Level::Information, line);
+                }
+                self.0.outputs.write(function, &reply).await.map(|()| reply)
+            }
+            Err(error) => Err(error),
+        };
+        let duration = started.elapsed();
+        self.tell(function, id, duration, result.as_ref().err());
+        self.0.history.add(Record {
+            id,
+            function: Arc::clone(function),
+            ended: OffsetDateTime::now_utc(),
+            duration,
+            status: None,
+            error: result.as_ref().err().map(ToString::to_string),
+        });
+        result
+    }
+
+    /// The line that ends an invocation; a failure is told even where successes are not.
+    pub(crate) fn tell(&self, function: &Function, id: Uuid, duration: Duration, error: Option<&InvokeError>) {
+        let (name, millis, console) = (&function.name, duration.as_millis(), &self.0.console);
+        match error {
+            None => {
+                console.trace(format_args!(
+                    "Executed 'Functions.{name}' (Succeeded, Id={id}, Duration={millis}ms)"
+                ));
+            }
+            Some(error) => console.error(format_args!(
+                "Executed 'Functions.{name}' (Failed, Id={id}, Duration={millis}ms): {error}"
+            )),
+        }
+    }
+
+    async fn exchange(&self, function: &Function, id: Uuid, envelope: &Value) -> Result<Reply, InvokeError> {
+        let live = self.0.handler.ready().await?;
+        let _under_way = live.in_flight.token();
+        let answer = post(&live, function, id, envelope);
+        match self.0.timeout {
+            None => answer.await,
+            Some(limit) => match tokio::time::timeout(limit, answer).await {
+                Ok(result) => result,
+                Err(_) => {
+                    self.0
+                        .handler
+                        .kill(live.number, format!("{} ran longer than {limit:?}", function.name));
+                    Err(InvokeError::TimedOut(limit))
+                }
+            },
+        }
+    }
+}
+
+async fn post(live: &Live, function: &Function, id: Uuid, envelope: &Value) -> Result<Reply, InvokeError> {
+    let body = Bytes::from(envelope.to_string());
+    let request = Request::post(format!("/{}", function.name))
+        .header(header::HOST, live.connections.address().to_string())
+        .header(header::USER_AGENT, USER_AGENT)
+        .header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=utf-8"),
+        )
+        .header("X-Azure-Functions-HostVersion", HOST_VERSION)
+        .header("X-Azure-Functions-InvocationId", id.to_string())
+        .body(Either::Left(Full::new(body)))
+        .map_err(|error| InvokeError::Body(error.to_string()))?;
+    let (head, body) = live.connections.send(request).await?.into_parts();
+    let body = Limited::new(body, REPLY_LIMIT)
+        .collect()
+        .await
+        .map_err(|error| InvokeError::Body(error.to_string()))?
+        .to_bytes();
+    let content_type = head
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    Reply::accept(head.status.as_u16(), content_type, &body)
+}

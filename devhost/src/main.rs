@@ -1,0 +1,75 @@
+//! `devhost`: the Azure Functions host on your desk.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use devhost::cli::{Cli, Command, StartArgs};
+use devhost::console::Console;
+use devhost::handler::launch;
+use devhost::host::Host;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let args = match cli.command {
+        Some(Command::Launch { arguments }) => {
+            eprintln!("{}", launch(arguments));
+            return ExitCode::from(127);
+        }
+        Some(Command::Start(args)) => *args,
+        None => cli.start,
+    };
+    let filter = EnvFilter::try_from_env("DEVHOST_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let console = Console::stdout(args.quiet);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            console.error(format_args!("cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(start(args, console))
+}
+
+async fn start(args: StartArgs, console: Console) -> ExitCode {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        console.error("cannot listen for signals");
+        return ExitCode::FAILURE;
+    };
+    console.plain("");
+    console.plain(format_args!(
+        "devhost, the Azure Functions host on your desk ({})",
+        env!("CARGO_PKG_VERSION")
+    ));
+    console.plain(format_args!(
+        "Function Runtime Version: {}",
+        devhost::invocation::HOST_VERSION
+    ));
+    console.plain("");
+    let host = match Host::start(args.into_options(), console.clone()).await {
+        Ok(host) => host,
+        Err(error) => {
+            console.error(error);
+            return ExitCode::FAILURE;
+        }
+    };
+    console.info(format_args!("Listening on port {}.", host.port()));
+    if let Some(port) = host.amqp_port() {
+        console.info(format_args!(
+            "Service Bus SDKs can send to port {port} (UseDevelopmentEmulator=true)."
+        ));
+    }
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    console.info("Stopping.");
+    host.stop().await;
+    ExitCode::SUCCESS
+}
