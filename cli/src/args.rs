@@ -1,0 +1,111 @@
+//! What `inventory` understands.
+
+use clap::{Args, Parser, Subcommand};
+use inventory_domain::parked::ParkReason;
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, and all is well
+  1    done, but something needs attention: lines refused, drift found, a message not sent again, no such message
+  2    the command line, a setting or the input file is wrong; nothing was done
+  3    the database is away; trying later may help
+  4    the database's schema is older than this program: run `inventory migrate`
+  5    a fault of the program or the database";
+
+/// Operates an inventory database.
+#[derive(Debug, Parser)]
+#[command(name = "inventory", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// The database: sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        global = true,
+        value_name = "URL"
+    )]
+    pub(crate) database_url: Option<String>,
+    /// Prints one JSON document instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Brings the database's schema up to date; safe to run again and from several places at once.
+    Migrate,
+    /// Loads products and their stock from a CSV file, keyed by SKU; running it again changes nothing.
+    ///
+    /// The first line names the columns, in any order. Needed: sku, name, unit_price_minor, currency, on_hand. Used where
+    /// present: category, reorder_point, discontinued (t or f). Other columns are ignored with a note. `on_hand` becomes
+    /// the stock at location MAIN. A bad line is reported by its number and keeps no other line from being loaded.
+    #[command(verbatim_doc_comment)]
+    Import {
+        /// The file, or - for standard input.
+        file: PathBuf,
+    },
+    /// Holds stock levels against the ledger of movements and the reservations.
+    Reconcile {
+        /// Repairs what does not agree.
+        #[arg(long)]
+        fix: bool,
+    },
+    /// Messages that could not be processed.
+    #[command(subcommand)]
+    Parked(Parked),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Parked {
+    /// Lists parked messages, newest first.
+    List(ParkedList),
+    /// Shows one message with its body.
+    Show {
+        /// Its id.
+        id: i64,
+    },
+    /// Sends messages to the orders queue again, as they came.
+    Replay {
+        /// Their ids.
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ParkedList {
+    /// Only those parked for this reason.
+    #[arg(long, value_parser = reason)]
+    pub(crate) reason: Option<ParkReason>,
+    /// Those sent again before, too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Messages left out at the start.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=inventory_domain::limits::PAGE_SKIP_MAX))]
+    pub(crate) skip: i64,
+    /// Messages at most.
+    #[arg(long, default_value_t = inventory_domain::limits::PAGE_LIMIT_DEFAULT,
+          value_parser = clap::value_parser!(i64).range(1..=inventory_domain::limits::PAGE_LIMIT_MAX))]
+    pub(crate) limit: i64,
+}
+
+fn reason(text: &str) -> Result<ParkReason, String> {
+    ParkReason::parse(text).ok_or_else(|| {
+        let all: Vec<_> = ParkReason::ALL.iter().map(|reason| reason.as_str()).collect();
+        format!("one of {}", all.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

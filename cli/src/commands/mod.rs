@@ -1,0 +1,6 @@
+//! One file a command.
+
+pub(crate) mod import;
+pub(crate) mod migrate;
+pub(crate) mod parked;
+pub(crate) mod reconcile;

@@ -1,0 +1,183 @@
+//! The built program, on both engines.
+#![allow(clippy::unwrap_used)]
+
+use inventory_tests::postgres;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+const HEADER: &str = "sku,name,category,pack,unit_price_minor,currency,on_hand,on_order,reorder_point,discontinued\n";
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, text: &str) -> String {
+        let path = self.0.join("catalogue.csv");
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    fn sqlite(&self) -> String {
+        format!("sqlite:{}", self.0.join("deep/inventory.db").display())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn inventory(url: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_inventory"))
+        .env_remove("DATABASE_URL")
+        .env("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "1")
+        .args(["--database-url", url])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn catalogue_lives(url: &str, folder: &Folder) {
+    let file = folder.file(&format!(
+        "{HEADER}A-1,Tea,Drinks,20 bags,250,EUR,40,5,10,f\nA-2,Bad,,,x,EUR,1,0,0,f\nA-3,Coffee,,,900,EURO,3,0,0,f\nA-4,Cocoa,,,700,EUR,2,0,5,t\n"
+    ));
+    assert_eq!(code(&inventory(url, &["migrate"])), 0);
+    assert_eq!(code(&inventory(url, &["migrate"])), 0);
+
+    let first = inventory(url, &["import", &file]);
+    assert_eq!(code(&first), 1, "{first:?}");
+    let said = stdout(&first);
+    assert!(
+        said.contains("line 3: unit_price_minor") && said.contains("line 4: currency"),
+        "{said}"
+    );
+    assert!(
+        said.contains("2 created, 0 updated, 0 unchanged; stock: 2 changed; lines refused: 2"),
+        "{said}"
+    );
+
+    let second = inventory(url, &["--json", "import", &file]);
+    assert_eq!(code(&second), 1);
+    let said = stdout(&second);
+    assert!(
+        said.contains("\"unchanged\": 2") && said.contains("\"stock_changed\": 0"),
+        "{said}"
+    );
+
+    let file = folder.file(&format!("{HEADER}A-1,Tea,Drinks,20 bags,250,EUR,41,5,10,f\n"));
+    let third = inventory(url, &["import", &file]);
+    assert_eq!(code(&third), 0);
+    assert!(stdout(&third).contains("stock: 1 changed"), "{third:?}");
+
+    let agreed = inventory(url, &["reconcile"]);
+    assert_eq!(
+        (code(&agreed), stdout(&agreed).as_str()),
+        (0, "2 stock items agree with the ledger\n")
+    );
+
+    let none = inventory(url, &["parked", "list"]);
+    assert_eq!((code(&none), stdout(&none).as_str()), (0, "no parked messages\n"));
+    assert_eq!(code(&inventory(url, &["parked", "show", "1"])), 1);
+    let refused = inventory(url, &["--json", "parked", "replay", "7"]);
+    assert_eq!(code(&refused), 1);
+    assert!(
+        stdout(&refused).contains("parked message 7 does not exist"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_catalogue_lives_on_sqlite() {
+    let folder = Folder::new("sqlite");
+    catalogue_lives(&folder.sqlite(), &folder);
+}
+
+#[test]
+fn a_catalogue_lives_on_postgres() {
+    let folder = Folder::new("postgres");
+    let database = postgres::database();
+    catalogue_lives(&database.url, &folder);
+}
+
+#[test]
+fn drift_is_found_and_repaired() {
+    let folder = Folder::new("drift");
+    let database = postgres::database();
+    let file = folder.file(&format!("{HEADER}A-1,Tea,Drinks,20 bags,250,EUR,40,5,10,f\n"));
+    assert_eq!(code(&inventory(&database.url, &["migrate"])), 0);
+    assert_eq!(code(&inventory(&database.url, &["import", &file])), 0);
+    database.psql("UPDATE stock_items SET on_hand = 41").unwrap();
+
+    let found = inventory(&database.url, &["reconcile"]);
+    assert_eq!(code(&found), 1, "{found:?}");
+    assert!(stdout(&found).contains("on hand 41 (ledger 40)"), "{found:?}");
+    assert_eq!(code(&inventory(&database.url, &["reconcile", "--fix"])), 0);
+    assert_eq!(code(&inventory(&database.url, &["reconcile"])), 0);
+}
+
+#[test]
+fn parked_messages_are_listed_shown_and_sent_again_once() {
+    let folder = Folder::new("parked");
+    let database = postgres::database();
+    assert_eq!(code(&inventory(&database.url, &["migrate"])), 0);
+    database
+        .psql(
+            "INSERT INTO parked_messages (source, message_id, delivery_count, reason, detail, body, body_hash, truncated, parked_at)
+             VALUES ('orders', 'm-1', 1, 'not_json', 'expected value', 'hello', 'h', 0, 1)",
+        )
+        .unwrap();
+    let listed = inventory(&database.url, &["parked", "list", "--reason", "not_json"]);
+    assert!(stdout(&listed).contains("m-1: expected value"), "{listed:?}");
+    let shown = inventory(&database.url, &["--json", "parked", "show", "1"]);
+    assert!(stdout(&shown).contains("\"body\": \"hello\""), "{shown:?}");
+    assert_eq!(code(&inventory(&database.url, &["parked", "replay", "1"])), 0);
+    assert_eq!(code(&inventory(&database.url, &["parked", "replay", "1"])), 1);
+    assert_eq!(
+        stdout(&inventory(&database.url, &["parked", "list"])),
+        "no parked messages\n"
+    );
+    assert!(stdout(&inventory(&database.url, &["parked", "list", "--all"])).contains("sent again"));
+    drop(folder);
+}
+
+#[test]
+fn exit_codes_mean_something() {
+    let folder = Folder::new("codes");
+    let file = folder.file(HEADER);
+    let url = folder.sqlite();
+    assert_eq!(code(&inventory(&url, &["no-such-command"])), 2);
+    assert_eq!(code(&inventory("mysql://localhost/x", &["migrate"])), 2);
+    assert_eq!(code(&inventory(&url, &["import", "no/such/file.csv"])), 2);
+    let away = inventory(&url, &["reconcile"]);
+    assert_eq!(code(&away), 3);
+    assert!(!folder.0.join("deep").exists(), "looking must not make a database");
+    assert_eq!(
+        code(&inventory("postgres://nobody:x@127.0.0.1:1/none", &["import", &file])),
+        3
+    );
+    fs::write(folder.0.join("empty.db"), "").unwrap();
+    let empty = format!("sqlite:{}", folder.0.join("empty.db").display());
+    let old = inventory(&empty, &["--json", "reconcile"]);
+    assert_eq!(code(&old), 4);
+    assert!(
+        String::from_utf8_lossy(&old.stderr).contains("\"exit_code\":4"),
+        "{old:?}"
+    );
+}
