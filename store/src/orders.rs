@@ -447,17 +447,18 @@ pub(crate) struct Names {
     by_sku: HashMap<String, i64>,
 }
 
+/// A name that was looked up; id or name is missing where nothing has it.
 struct NameRow {
-    id: i64,
-    name: String,
+    id: Option<i64>,
+    name: Option<String>,
     status: Option<ProductStatus>,
 }
 
 impl FromRow for NameRow {
     fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            id: row.int()?,
-            name: row.text()?,
+            id: row.int_opt()?,
+            name: row.text_opt()?,
             status: row.word_opt(ProductStatus::parse)?,
         })
     }
@@ -477,10 +478,14 @@ struct ReferenceRow<'a> {
 /// Looks up the products of `orders` and makes sure that their customers are there, before any lock is taken: ids never
 /// change.
 pub(crate) async fn resolve(store: &Store, orders: &[&NewOrder]) -> Result<Names, StoreError> {
+    // Subselects instead of joins: each name is one look-up by an index, whatever the planner thinks of the number of rows.
     static RESOLVE: Sql = Sql::new(
-        "SELECT p.id, p.sku, p.status FROM {rows $1 r: product_id BIGINT} JOIN products p ON p.id = r.product_id
-         UNION ALL SELECT p.id, p.sku, p.status FROM {rows $2 q: sku TEXT} JOIN products p ON p.sku = q.sku
-         UNION ALL SELECT c.id, c.reference, NULL FROM {rows $3 k: reference TEXT} JOIN customers c ON c.reference = k.reference",
+        "SELECT r.product_id, (SELECT p.sku FROM products p WHERE p.id = r.product_id), (SELECT p.status FROM products p WHERE p.id = r.product_id)
+         FROM {rows $1 r: product_id BIGINT}
+         UNION ALL SELECT (SELECT p.id FROM products p WHERE p.sku = q.sku), q.sku, (SELECT p.status FROM products p WHERE p.sku = q.sku)
+         FROM {rows $2 q: sku TEXT}
+         UNION ALL SELECT (SELECT c.id FROM customers c WHERE c.reference = k.reference), k.reference, NULL
+         FROM {rows $3 k: reference TEXT}",
     );
     let lines = || orders.iter().flat_map(|order| &order.lines);
     let mut ids: Vec<i64> = lines().filter_map(|line| line.product_id).collect();
@@ -517,11 +522,13 @@ pub(crate) async fn resolve(store: &Store, orders: &[&NewOrder]) -> Result<Names
     };
     let mut known = Vec::new();
     for row in rows {
-        if let Some(status) = row.status {
-            names.by_sku.insert(row.name.clone(), row.id);
-            names.by_id.insert(row.id, (row.name, status));
-        } else {
-            known.push(row.name);
+        match (row.id, row.name, row.status) {
+            (Some(id), Some(sku), Some(status)) => {
+                names.by_sku.insert(sku.clone(), id);
+                names.by_id.insert(id, (sku, status));
+            }
+            (Some(_), Some(reference), None) => known.push(reference),
+            _ => {}
         }
     }
     if known.len() < references.len() {
@@ -601,7 +608,7 @@ pub async fn create(tx: &mut Tx, new: &NewOrder) -> Result<Order, StoreError> {
     tx.audit("orders_create", subject(order.id), None, Some(&order))?;
     tx.event(EventType::OrderPlaced, subject(order.id), &order)?;
     let rows = rows.into_rows()?;
-    tx.stage(&PLACED, rows.into_iter().take(2))?;
+    tx.stage_grouped(&PLACED, rows.into_iter().take(2))?;
     Ok(order)
 }
 
@@ -663,10 +670,10 @@ pub(crate) fn end(
                 ..Cause::default()
             };
             item.change(tx, kind, on_hand_delta, -units.quantity, cause)?;
-            if let Some(line) = order.lines.iter_mut().find(|line| line.line == units.line) {
-                if matches!(ending, Ending::Ship) {
-                    line.shipped += units.quantity;
-                }
+            if matches!(ending, Ending::Ship)
+                && let Some(line) = order.lines.iter_mut().find(|line| line.line == units.line)
+            {
+                line.shipped += units.quantity;
             }
         }
         order.status = status;

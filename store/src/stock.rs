@@ -122,15 +122,12 @@ pub async fn get(store: &Store, id: i64) -> Result<StockItem, StoreError> {
 /// When the database is away.
 pub async fn low(store: &Store, threshold: Option<i64>, page: Page) -> Result<Vec<StockItem>, StoreError> {
     let mut filter = Filter::new();
-    let order = match threshold {
-        Some(threshold) => {
-            filter.add("(s.on_hand - s.reserved) <= ?", threshold);
-            "(s.on_hand - s.reserved), s.id"
-        }
-        None => {
-            filter.fixed("s.on_hand - s.reserved <= s.reorder_point");
-            "s.id"
-        }
+    let order = if let Some(threshold) = threshold {
+        filter.add("(s.on_hand - s.reserved) <= ?", threshold);
+        "(s.on_hand - s.reserved), s.id"
+    } else {
+        filter.fixed("s.on_hand - s.reserved <= s.reorder_point");
+        "s.id"
     };
     let (sql, args) = filter.page(SELECT, order, page);
     store.all(sql, &args).await

@@ -45,4 +45,5 @@ on_both_engines! {
     records::parked_messages_are_replayed_once,
     records::every_write_leaves_its_records,
     records::migrations_run_at_once,
+    records::orders_taken_at_once_share_their_commits,
 }

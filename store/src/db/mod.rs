@@ -2,6 +2,7 @@
 
 mod arg;
 mod error;
+mod group;
 mod pool;
 mod row;
 mod sql;

@@ -1,6 +1,6 @@
 //! Connections to either engine.
 
-use super::{Arg, FromRow, Reader, Sql, StoreError, arg};
+use super::{Arg, FromRow, Reader, Sql, StoreError, arg, group::Group};
 use inventory_domain::{Timestamp, limits};
 use sqlx::{
     AssertSqlSafe, Executor as _, PgPool, SqlitePool,
@@ -92,6 +92,7 @@ pub(super) enum Pool {
 pub struct Store {
     pub(super) pool: Pool,
     pub(super) statements: Arc<AtomicU64>,
+    pub(super) group: Group,
 }
 
 impl std::fmt::Debug for Store {
@@ -153,6 +154,7 @@ impl Store {
         Ok(Self {
             pool,
             statements: Arc::default(),
+            group: Group::default(),
         })
     }
 

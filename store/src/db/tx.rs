@@ -9,7 +9,7 @@ use inventory_domain::{
 };
 use serde::Serialize;
 use sqlx::{Postgres, Sqlite, Transaction};
-use std::{collections::HashMap, sync::atomic::Ordering};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The destinations of events.
@@ -142,6 +142,8 @@ pub struct Tx {
     events: Vec<EventRow>,
     deliveries: Vec<DeliveryRow>,
     set: &'static WriteSet,
+    /// Whether this is one write and nothing else, which may share its commit with others.
+    group: bool,
     staged: HashMap<&'static str, String>,
 }
 
@@ -163,6 +165,7 @@ impl Store {
             events: Vec::new(),
             deliveries: Vec::new(),
             set: &RECORDS_ONLY,
+            group: false,
             staged: HashMap::new(),
         }
     }
@@ -310,6 +313,17 @@ impl Tx {
         Ok(())
     }
 
+    /// As [`Tx::stage`], for a write that may share its commit with others of the same set; `set` must be the only one that
+    /// is ever staged so.
+    pub(crate) fn stage_grouped(
+        &mut self,
+        set: &'static WriteSet,
+        rows: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<(), StoreError> {
+        self.group = true;
+        self.stage(set, rows)
+    }
+
     /// Stores the reply to a request with its idempotency key when this commits.
     pub(crate) fn stage_reply(&mut self, row: String) {
         self.staged.insert("idempotency", row);
@@ -352,6 +366,9 @@ impl Tx {
             rows.insert("audit", json(&audit)?);
             rows.insert("outbox", json(&self.events)?);
             rows.insert("deliveries", json(&self.deliveries)?);
+            if self.group && matches!(self.connection, Connection::None) {
+                return self.store.group.commit(&self.store, self.set, rows).await;
+            }
             self.write(self.set, &rows).await?;
         }
         self.store.count_statement();
@@ -363,40 +380,67 @@ impl Tx {
         Ok(())
     }
 
-    /// Executes a set of writes. On PostgreSQL a transaction that has executed nothing yet stays closed: the one statement
-    /// is a transaction by itself, and two round trips are saved.
+    /// Executes a set of writes as part of this transaction; one that has executed nothing yet and will execute nothing else
+    /// is not begun on PostgreSQL, where one statement is a transaction by itself: two round trips are saved.
     async fn write(&mut self, set: &'static WriteSet, rows: &HashMap<&'static str, String>) -> Result<(), StoreError> {
-        let parameters = set.parameters(rows);
-        if let (Connection::None, Pool::Postgres(pool)) = (&self.connection, &self.store.pool) {
-            self.store.count_statement();
-            let mut query = sqlx::query(set.postgres());
-            for parameter in parameters {
-                query = query.bind(parameter);
-            }
-            query.execute(pool).await?;
-            return Ok(());
+        if matches!(self.connection, Connection::None) {
+            return self.store.write_alone(set, rows).await;
         }
-        self.connect().await?;
         match &mut self.connection {
             Connection::Postgres(tx) => {
                 self.store.count_statement();
-                let mut query = sqlx::query(set.postgres());
-                for parameter in parameters {
-                    query = query.bind(parameter);
-                }
-                query.execute(&mut **tx).await?;
+                write_postgres(&mut **tx, set, rows).await
             }
-            Connection::Sqlite(tx) => {
-                for (text, parameter) in set.sqlite().iter().zip(parameters) {
-                    self.store.statements.fetch_add(1, Ordering::Relaxed);
-                    if parameter != "[]" {
-                        sqlx::query(*text).bind(parameter).execute(&mut **tx).await?;
-                    }
-                }
-            }
-            Connection::None => {}
+            Connection::Sqlite(tx) => write_sqlite(&self.store, tx, set, rows).await,
+            Connection::None => Ok(()),
         }
-        Ok(())
+    }
+}
+
+async fn write_postgres<'e>(
+    executor: impl sqlx::PgExecutor<'e>,
+    set: &'static WriteSet,
+    rows: &HashMap<&'static str, String>,
+) -> Result<(), StoreError> {
+    let mut query = sqlx::query(set.postgres());
+    for parameter in set.parameters(rows) {
+        query = query.bind(parameter);
+    }
+    query.execute(executor).await?;
+    Ok(())
+}
+
+async fn write_sqlite(
+    store: &Store,
+    tx: &mut Transaction<'static, Sqlite>,
+    set: &'static WriteSet,
+    rows: &HashMap<&'static str, String>,
+) -> Result<(), StoreError> {
+    for (text, parameter) in set.sqlite().iter().zip(set.parameters(rows)) {
+        store.count_statement();
+        if parameter != "[]" {
+            sqlx::query(*text).bind(parameter).execute(&mut **tx).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Executes a set of writes in a transaction of its own.
+    pub(super) async fn write_alone(
+        &self,
+        set: &'static WriteSet,
+        rows: &HashMap<&'static str, String>,
+    ) -> Result<(), StoreError> {
+        self.count_statement();
+        match &self.pool {
+            Pool::Postgres(pool) => write_postgres(pool, set, rows).await,
+            Pool::Sqlite(pool) => {
+                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                write_sqlite(self, &mut tx, set, rows).await?;
+                Ok(tx.commit().await?)
+            }
+        }
     }
 }
 

@@ -235,3 +235,44 @@ pub async fn migrations_run_at_once(database: &Database) {
     one.unwrap();
     two.unwrap();
 }
+
+pub async fn orders_taken_at_once_share_their_commits(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    database.add(product.id, 10, None).await;
+    let mut tasks = Vec::new();
+    for n in 0..200 {
+        let store = database.store.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut tx = store.begin(caller());
+            let new = inventory_domain::order::NewOrder {
+                customer: format!("C-{}", n % 7),
+                ..order(&[("A-1", 1)], OnShortage::Reject)
+            };
+            let placed = orders::create(&mut tx, &new).await.unwrap();
+            tx.commit().await.unwrap();
+            placed
+        }));
+    }
+    for task in tasks {
+        let placed = task.await.unwrap();
+        assert_eq!(orders::get(&database.store, placed.id).await.unwrap(), placed);
+    }
+    assert_eq!(
+        database
+            .number("SELECT COUNT(*) FROM outbox WHERE type = 'inventory.order.placed'")
+            .await,
+        200
+    );
+    assert_eq!(
+        database
+            .number("SELECT COUNT(*) FROM deliveries WHERE destination = 'queue:orders'")
+            .await,
+        200
+    );
+    assert_eq!(
+        database
+            .number("SELECT COUNT(*) FROM audit WHERE action = 'orders_create'")
+            .await,
+        200
+    );
+}

@@ -44,7 +44,7 @@ pub async fn seed_requests(database: &Database) {
     assert_eq!((value[0].value_minor, value[0].quantity), (208 * 250, 208));
 }
 
-async fn refused<T>(tx: inventory_store::Tx, result: Result<T, StoreError>) -> Refusal {
+fn refused<T>(tx: inventory_store::Tx, result: Result<T, StoreError>) -> Refusal {
     drop(tx);
     match result {
         Err(StoreError::Refused(refusal)) => refusal,
@@ -76,7 +76,7 @@ pub async fn refusals_change_nothing(database: &Database) {
             reorder_point: None,
         };
         let result = stock::add(&mut tx, &add).await;
-        assert!(matches!(refused(tx, result).await, Refusal::Invalid(_)));
+        assert!(matches!(refused(tx, result), Refusal::Invalid(_)));
     }
     let mut tx = database.begin();
     let adjust = AdjustStock {
@@ -85,17 +85,17 @@ pub async fn refusals_change_nothing(database: &Database) {
         note: None,
     };
     let result = stock::adjust(&mut tx, item.id, None, &adjust).await;
-    assert!(matches!(refused(tx, result).await, Refusal::Conflict { .. }));
+    assert!(matches!(refused(tx, result), Refusal::Conflict { .. }));
     let mut tx = database.begin();
     let overwrite = StockChanges {
         quantity: Some(5),
         reorder_point: None,
     };
     let result = stock::update(&mut tx, item.id, None, &overwrite).await;
-    assert_eq!(refused(tx, result).await, Refusal::VersionRequired);
+    assert_eq!(refused(tx, result), Refusal::VersionRequired);
     let mut tx = database.begin();
     let result = stock::update(&mut tx, item.id, Some(99), &overwrite).await;
-    assert!(matches!(refused(tx, result).await, Refusal::VersionMismatch { .. }));
+    assert!(matches!(refused(tx, result), Refusal::VersionMismatch { .. }));
     assert_eq!(database.number(records).await, before);
     assert_eq!(stock::get(&database.store, item.id).await.unwrap(), item);
 }
