@@ -8,10 +8,10 @@ use fe2o3_amqp::link::SendError as LinkSendError;
 use fe2o3_amqp::link::delivery::DeliveryFut;
 use fe2o3_amqp_types::messaging::Outcome;
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::backoff;
-use super::connection::{Connection, SharedSender};
+use super::connection::{Connection, ConnectionEnd, Link};
 use super::connection_string::ConnectionString;
 use super::error::SendError;
 use super::message::OutgoingMessage;
@@ -87,10 +87,18 @@ impl ServiceBus {
         }
         let link = self.link(entity).await?;
         let (answers, mut broken) = self.put(&link, entity, messages).await;
+        let mut end = link.connection_end();
         let mut outcomes = Vec::with_capacity(messages.len());
         for answer in answers {
+            // Once the link is broken, only what is there already is taken: the rest does not come, one time-out
+            // after the other.
+            let patience = if broken {
+                Duration::ZERO
+            } else {
+                self.inner.options.send_timeout
+            };
             let outcome = match answer {
-                Ok(answer) => self.outcome(answer, entity).await,
+                Ok(answer) => outcome(answer, entity, patience, &mut end).await,
                 Err(error) => Err(error),
             };
             broken |= matches!(outcome, Err(SendError::Unanswered(_) | SendError::TimedOut));
@@ -130,7 +138,7 @@ impl ServiceBus {
     }
 
     /// A link to the entity, on the connection there is or a new one. Attempts until the time is over.
-    async fn link(&self, entity: &str) -> Result<SharedSender, SendError> {
+    async fn link(&self, entity: &str) -> Result<Arc<Link>, SendError> {
         let limit = Instant::now() + self.inner.options.send_timeout;
         let mut state = self.lock(limit).await?;
         loop {
@@ -146,7 +154,7 @@ impl ServiceBus {
         }
     }
 
-    async fn try_link(&self, state: &mut State, entity: &str) -> Result<SharedSender, SendError> {
+    async fn try_link(&self, state: &mut State, entity: &str) -> Result<Arc<Link>, SendError> {
         self.connect(state).await?;
         let Some(connection) = &mut state.connection else {
             return Err(SendError::NotConnected("the connection was closed".to_owned()));
@@ -192,14 +200,15 @@ impl ServiceBus {
     /// Puts messages on the link. Returns what each message may expect, and whether the link broke.
     async fn put(
         &self,
-        link: &SharedSender,
+        link: &Arc<Link>,
         entity: &str,
         messages: &[OutgoingMessage],
     ) -> (Vec<Result<Answer, SendError>>, bool) {
         let patience = self.inner.options.send_timeout;
         let mut answers = Vec::with_capacity(messages.len());
         let mut failure = None;
-        let Ok(mut sender) = timeout(patience, link.lock()).await else {
+        let mut end = link.connection_end();
+        let Ok(mut sender) = timeout(patience, link.sender.lock()).await else {
             return (messages.iter().map(|_| Err(SendError::TimedOut)).collect(), true);
         };
         for message in messages {
@@ -207,10 +216,11 @@ impl ServiceBus {
                 answers.push(Err(SendError::clone(failure)));
                 continue;
             }
-            let answer = match timeout(patience, sender.send_batchable(message.to_amqp())).await {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(error)) => Err(link_error(error, entity)),
-                Err(_) => Err(SendError::TimedOut),
+            let answer = tokio::select! {
+                biased;
+                put = sender.send_batchable(message.to_amqp()) => put.map_err(|error| link_error(error, entity)),
+                () = end.wait() => Err(SendError::Unanswered("the connection ended".to_owned())),
+                () = sleep(patience) => Err(SendError::TimedOut),
             };
             if let Err(error) = &answer
                 && error.is_transient()
@@ -223,23 +233,28 @@ impl ServiceBus {
         (answers, failure.is_some())
     }
 
-    async fn outcome(&self, answer: Answer, entity: &str) -> Result<(), SendError> {
-        match timeout(self.inner.options.send_timeout, answer).await {
-            Err(_) => Err(SendError::TimedOut),
-            Ok(Err(error)) => Err(link_error(error, entity)),
-            Ok(Ok(Outcome::Accepted(_))) => Ok(()),
-            Ok(Ok(Outcome::Rejected(rejected))) => Err(SendError::from_service(rejected.error.as_ref(), entity)),
-            // Released or modified: neither stored nor refused.
-            Ok(Ok(_)) => Err(SendError::Busy("it gave the message back".to_owned())),
-        }
-    }
-
     /// The next send gets a new link, and a new connection if this one has ended.
-    async fn forget(&self, entity: &str, link: &SharedSender) {
+    async fn forget(&self, entity: &str, link: &Arc<Link>) {
         let mut state = self.inner.state.lock().await;
         if let Some(connection) = &mut state.connection {
             connection.forget(entity, link);
         }
+    }
+}
+
+/// Waits for the answer to a message: for so long, and not beyond the end of the connection.
+async fn outcome(answer: Answer, entity: &str, patience: Duration, end: &mut ConnectionEnd) -> Result<(), SendError> {
+    tokio::select! {
+        biased;
+        answer = answer => match answer {
+            Err(error) => Err(link_error(error, entity)),
+            Ok(Outcome::Accepted(_)) => Ok(()),
+            Ok(Outcome::Rejected(rejected)) => Err(SendError::from_service(rejected.error.as_ref(), entity)),
+            // Released or modified: neither stored nor refused.
+            Ok(_) => Err(SendError::Busy("it gave the message back".to_owned())),
+        },
+        () = end.wait() => Err(SendError::Unanswered("the connection ended".to_owned())),
+        () = sleep(patience) => Err(SendError::TimedOut),
     }
 }
 
