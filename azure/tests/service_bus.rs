@@ -137,7 +137,7 @@ async fn everything_of_a_message_arrives() {
     let expected = json!({"text": "ä", "long": 1_099_511_627_776_i64, "half": 0.5, "truth": true, "list": "[1,2]"});
     assert_eq!(serde_json::Value::Object(received.application_properties), expected);
 
-    sent.scheduled_enqueue_time = Some(time::OffsetDateTime::now_utc() + Duration::from_secs(3_600));
+    sent.scheduled_enqueue_time = Some(time::OffsetDateTime::now_utc() + Duration::from_hours(1));
     assert_eq!(client.send("orders", &[sent]).await.unwrap(), [Ok(())]);
     assert_eq!(bus.broker.counts("orders").unwrap().scheduled, 1);
 }
@@ -280,15 +280,15 @@ async fn nothing_is_lost_or_doubled_when_the_listener_goes_and_comes() {
             tokio::task::yield_now().await;
         }
         if round % 2 == 0 {
-            bus.stop().await
+            bus.stop().await;
         } else {
-            bus.kill().await
+            bus.kill().await;
         }
         bus.restart().await;
     }
     let mut again = 0;
     for sender in senders {
-        again += tokio::time::timeout(Duration::from_secs(60), sender)
+        again += tokio::time::timeout(Duration::from_mins(1), sender)
             .await
             .unwrap()
             .unwrap();

@@ -127,7 +127,7 @@ async fn check_messages(bus: &Bus, report: &Value, list_body: &str) {
     ] {
         assert_eq!(value.as_deref(), Some(expected));
     }
-    assert_eq!(message.time_to_live, Some(Duration::from_secs(3_600)));
+    assert_eq!(message.time_to_live, Some(Duration::from_hours(1)));
     assert_eq!((single.expires_at - single.enqueued_time).whole_seconds(), 3_600);
     assert_eq!(
         Value::Object(message.application_properties.clone()),

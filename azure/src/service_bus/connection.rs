@@ -18,7 +18,7 @@ use super::error::SendError;
 
 /// If nothing has come from the service for so long, the connection is broken. The service is told, and speaks up in
 /// time.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a farewell may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 

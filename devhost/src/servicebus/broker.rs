@@ -85,9 +85,9 @@ impl Broker {
         options: QueueOptions,
         existing: Existing,
     ) -> Result<(), BrokerError> {
-        let (valid, name) = match topic {
-            Some(topic) => (path::is_subscription_name(name), path::subscription(topic, name)),
-            None => (path::is_entity_name(name), name.to_owned()),
+        let valid = match topic {
+            Some(_) => path::is_subscription_name(name),
+            None => path::is_entity_name(name),
         };
         if !valid {
             return Err(BrokerError::Invalid(format!(
@@ -95,7 +95,7 @@ impl Broker {
             )));
         }
         let (answer, receiver) = mpsc::channel();
-        let topic = topic.map(ToOwned::to_owned);
+        let (name, topic) = (name.to_owned(), topic.map(ToOwned::to_owned));
         self.command(Command::Ensure {
             name,
             topic,

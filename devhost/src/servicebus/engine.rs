@@ -18,6 +18,7 @@ use super::directory::{Directory, EntityInfo, Kind, PublishedCounts};
 use super::error::BrokerError;
 use super::message::{Delivery, Envelope, from_micros, later, never, to_micros};
 use super::options::{EntityCounts, QueueOptions};
+use super::path;
 use super::queue::{Entry, Queue};
 use super::storage::{IndexRow, State, Storage};
 
@@ -60,6 +61,7 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, BrokerError>>;
 /// What the engine is asked to do.
 pub(super) enum Command {
     Ensure {
+        /// Of a subscription without its topic's.
         name: String,
         /// The topic's name, for a subscription.
         topic: Option<String>,
@@ -390,15 +392,18 @@ impl Engine {
         options: QueueOptions,
         existing: Existing,
     ) -> rusqlite::Result<Result<(), BrokerError>> {
+        let mut name = name.to_owned();
         let kind = match topic {
             Some(topic) => match self.directory.find(topic) {
-                Ok((topic, false)) => Kind::Subscription(topic.id),
+                Ok((topic, false)) => {
+                    name = path::subscription(&topic.name, &name);
+                    Kind::Subscription(topic.id)
+                }
                 _ => return Ok(Err(BrokerError::NotFound(topic.to_owned()))),
             },
             None if is_topic => Kind::Topic,
             None => Kind::Queue,
         };
-        let mut name = name.to_owned();
         if let Ok((found, _)) = self.directory.find(&name) {
             if found.kind != kind {
                 return Ok(Err(BrokerError::Invalid(format!(

@@ -13,7 +13,7 @@ use super::options::QueueOptions;
 use super::path;
 
 /// From here on a time to live means "for ever": Azure writes the longest .NET `TimeSpan` for it.
-const FOREVER: Duration = Duration::from_secs(10_675_199 * 86_400);
+const FOREVER: Duration = Duration::from_hours(10_675_199 * 24);
 
 /// The entities that a broker starts with; by default none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -230,7 +230,7 @@ mod tests {
         };
         assert_eq!(entities.queues, [("orders".to_owned(), options)]);
         let hour = QueueOptions {
-            default_time_to_live: Some(Duration::from_secs(3_600)),
+            default_time_to_live: Some(Duration::from_hours(1)),
             ..QueueOptions::default()
         };
         assert_eq!(entities.topics[0].subscriptions, [("all".to_owned(), hour)]);

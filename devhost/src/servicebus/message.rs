@@ -71,7 +71,7 @@ pub struct Delivery {
 pub(super) struct Envelope {
     pub(super) message_id: String,
     pub(super) body: Bytes,
-    /// [`Properties`] as JSON.
+    /// [`StoredText`] as JSON.
     pub(super) properties: String,
     pub(super) time_to_live: Option<Duration>,
     /// Microseconds since the Unix epoch.
@@ -88,7 +88,7 @@ impl Envelope {
 /// What of a message is stored as one JSON text.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Properties {
+struct StoredText {
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +118,7 @@ impl From<BrokerMessage> for Envelope {
         } else {
             message.message_id
         };
-        let properties = Properties {
+        let properties = StoredText {
             content_type: message.content_type,
             correlation_id: message.correlation_id,
             subject: message.subject,
@@ -144,7 +144,7 @@ impl From<BrokerMessage> for Envelope {
 /// Puts a stored message together again.
 pub(super) fn restore(message_id: String, body: Vec<u8>, properties: &str) -> BrokerMessage {
     // Written by `Envelope::from`; a row that somebody edited by hand still delivers its body.
-    let properties: Properties = serde_json::from_str(properties).unwrap_or_default();
+    let properties: StoredText = serde_json::from_str(properties).unwrap_or_default();
     BrokerMessage {
         message_id,
         body: Bytes::from(body),

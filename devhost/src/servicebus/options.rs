@@ -29,11 +29,11 @@ pub struct QueueOptions {
 impl Default for QueueOptions {
     fn default() -> Self {
         Self {
-            lock_duration: Duration::from_secs(60),
+            lock_duration: Duration::from_mins(1),
             max_delivery_count: 10,
             default_time_to_live: None,
             requires_duplicate_detection: false,
-            duplicate_detection_history: Duration::from_secs(10 * 60),
+            duplicate_detection_history: Duration::from_mins(10),
             dead_lettering_on_expiration: false,
             max_message_bytes: 1024 * 1024,
         }

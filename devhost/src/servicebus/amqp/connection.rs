@@ -234,7 +234,10 @@ impl Connection {
         let out = &mut self.out;
         let done = match code {
             code::ATTACH => session.attach(fields, &self.broker, out),
-            code::FLOW => session.flow(fields, out),
+            code::FLOW => {
+                session.flow(fields, out);
+                Ok(())
+            }
             code::DETACH => session.detach(fields, out),
             code::TRANSFER => match session.transfer(fields, payload, out) {
                 Ok(None) => Ok(()),
@@ -267,8 +270,8 @@ impl Connection {
 
     fn on_delivery(&mut self, session: SessionId, delivery: Delivery) {
         let Delivery {
+            id: delivery_id,
             node,
-            delivery_id,
             format,
             settled,
             payload,
@@ -325,22 +328,19 @@ impl Connection {
 
     fn on_request(&mut self, node: Node, request: Message) {
         let reply_to = request.reply_to().map(ToOwned::to_owned);
-        match &node {
-            Node::Management(entity) => {
-                let answer = management::answer(request, entity.clone(), self.broker.clone());
-                let answered = async move {
-                    Done::Answered {
-                        node,
-                        reply_to,
-                        answer: answer.await,
-                    }
-                };
-                self.under_way.push(answered.boxed());
-            }
-            _ => {
-                let answer = cbs::answer(&request, &self.broker);
-                self.reply(&node, reply_to.as_deref(), answer);
-            }
+        if let Node::Management(entity) = &node {
+            let answer = management::answer(request, entity.clone(), self.broker.clone());
+            let answered = async move {
+                Done::Answered {
+                    node,
+                    reply_to,
+                    answer: answer.await,
+                }
+            };
+            self.under_way.push(answered.boxed());
+        } else {
+            let answer = cbs::answer(&request, &self.broker);
+            self.reply(&node, reply_to.as_deref(), answer);
         }
     }
 

@@ -90,7 +90,9 @@ fn payload(value: &Value, out: &mut BytesMut) {
         Value::Array(items) => compound(items.len(), out, |out| {
             let first = items.first().unwrap_or(&Value::Long(0));
             out.put_u8(constructor(first));
-            items.iter().for_each(|item| payload(item, out));
+            for item in items {
+                payload(item, out);
+            }
         }),
         Value::Described(described) => {
             encode(&described.0, out);

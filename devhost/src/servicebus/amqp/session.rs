@@ -24,8 +24,8 @@ const COORDINATOR: u64 = 0x30;
 /// A message that arrived completely.
 #[derive(Debug)]
 pub(super) struct Delivery {
+    pub(super) id: u32,
     pub(super) node: Node,
-    pub(super) delivery_id: u32,
     pub(super) format: u32,
     /// Whether the peer wants no answer.
     pub(super) settled: bool,
@@ -163,7 +163,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn flow(&mut self, fields: &[Value], out: &mut BytesMut) -> SessionResult<()> {
+    pub(super) fn flow(&mut self, fields: &[Value], out: &mut BytesMut) {
         let window = field(fields, 1).as_u32().unwrap_or(0);
         let seen = field(fields, 0).as_u32().unwrap_or(0);
         self.peer_window = seen.wrapping_add(window).wrapping_sub(self.next_outgoing_id);
@@ -186,7 +186,6 @@ impl Session {
             _ => {}
         }
         self.pump(out);
-        Ok(())
     }
 
     /// Tells the peer how much it may send: on the session and, with `(handle, delivery count, credit, drain)`, on a
@@ -257,28 +256,27 @@ impl Session {
         }
         let settled = field(fields, 4).as_bool().unwrap_or(false);
         let more = field(fields, 5).as_bool().unwrap_or(false);
-        let mut partial = match link.partial.take() {
-            Some(partial) => partial,
-            None => {
-                let Some(delivery_id) = field(fields, 1).as_u32() else {
-                    return Err(SessionError("amqp:invalid-field", "a message without a delivery id"));
-                };
-                if link.credit == 0 {
-                    let error = error(
-                        "amqp:link:transfer-limit-exceeded",
-                        "more messages than the credit allows",
-                    );
-                    self.detach_with(handle, error, out);
-                    return Ok(None);
-                }
-                let format = field(fields, 3).as_u32().unwrap_or(0);
-                Partial {
-                    delivery_id,
-                    format,
-                    settled,
-                    bytes: 0,
-                    payload: BytesMut::new(),
-                }
+        let mut partial = if let Some(partial) = link.partial.take() {
+            partial
+        } else {
+            let Some(delivery_id) = field(fields, 1).as_u32() else {
+                return Err(SessionError("amqp:invalid-field", "a message without a delivery id"));
+            };
+            if link.credit == 0 {
+                let error = error(
+                    "amqp:link:transfer-limit-exceeded",
+                    "more messages than the credit allows",
+                );
+                self.detach_with(handle, error, out);
+                return Ok(None);
+            }
+            let format = field(fields, 3).as_u32().unwrap_or(0);
+            Partial {
+                delivery_id,
+                format,
+                settled,
+                bytes: 0,
+                payload: BytesMut::new(),
             }
         };
         partial.settled |= settled;
@@ -298,7 +296,7 @@ impl Session {
         link.delivery_count = link.delivery_count.wrapping_add(1);
         let delivery = Delivery {
             node: link.node.clone(),
-            delivery_id: partial.delivery_id,
+            id: partial.delivery_id,
             format: partial.format,
             settled: partial.settled,
             // Most messages are one frame: they are not copied.
