@@ -154,12 +154,12 @@ pub async fn alerts_have_hysteresis(database: &Database) {
 
 pub async fn sweep_settles_what_was_missed(database: &Database) {
     let product = database.product("A-1", 10).await;
-    // 20,000 items that are fine and 50 that are not, put there behind the policy's back.
+    // 100,000 items that are fine and 50 that are not, put there behind the policy's back.
     database
         .store
         .execute_raw(
             "INSERT INTO locations (id, code, name, priority, created_at, updated_at)
-             WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 21049)
+             WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 101049)
              SELECT i, 'L' || i, 'L' || i, 1, 0, 0 FROM n",
         )
         .await
