@@ -28,6 +28,8 @@ use crate::servicebus::{Broker, BrokerError};
 const CHANNEL_MAX: u16 = 1_023;
 /// Nothing more is read while so many bytes of messages are on their way to the disk.
 const UNDER_WAY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What a message under way takes beyond its content, in bytes.
+const MESSAGE_BYTES_OVERHEAD: usize = 512;
 /// How long a peer may take to begin, and to read what it is sent at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -288,7 +290,8 @@ impl Connection {
                 result,
             }]);
         }
-        let bytes = payload.len();
+        // With what an empty message costs too.
+        let bytes = payload.len() + MESSAGE_BYTES_OVERHEAD;
         match node {
             Node::Entity(entity) => {
                 // Handed to the broker here and now, so that messages stay in their order; only the answer is awaited.

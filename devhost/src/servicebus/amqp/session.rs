@@ -18,6 +18,8 @@ const INCOMING_WINDOW: u32 = 8_192;
 const HANDLE_MAX: u32 = 1_023;
 /// The largest request to `$cbs` or `$management`, in bytes. Scheduling takes whole batches.
 const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How many replies wait for a peer that does not take them.
+const REPLIES_MAX: usize = 1_000;
 /// The descriptor of a transaction coordinator as a target.
 const COORDINATOR: u64 = 0x30;
 
@@ -329,7 +331,10 @@ impl Session {
     /// Sends a reply as soon as the peer takes it.
     pub(super) fn reply(&mut self, handle: u32, message: Bytes, out: &mut BytesMut) {
         if let Some(Link::Outgoing(link)) = self.links.get_mut(&handle) {
-            link.queue.push_back(message);
+            // A peer that asks and never takes the answers gets no more of them.
+            if link.queue.len() < REPLIES_MAX {
+                link.queue.push_back(message);
+            }
         }
         self.pump(out);
     }
