@@ -10,9 +10,8 @@
 //! | with `exit:<code>` | the process ends with that code |
 //! | everything else | `Outputs` with a response that holds the envelope |
 //!
-//! Each envelope is also appended, one line of JSON, to the file that `ECHO_LOG` names.
+//! Each envelope is also printed, as one line of JSON after `ENVELOPE `.
 
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
@@ -28,7 +27,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let code = std::env::var("ECHO_EXIT_AT_START").ok().and_then(|text| text.parse().ok());
+    let code = std::env::var("ECHO_EXIT_AT_START")
+        .ok()
+        .and_then(|text| text.parse().ok());
     if let Some(code) = code {
         eprintln!("told to end at once");
         std::process::exit(code);
@@ -67,8 +68,15 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, Failure> {
             "body": String::from_utf8_lossy(&body),
             "pid": std::process::id(),
         });
-        let status = head.headers.get("x-answer").and_then(|value| value.to_str().ok()?.parse().ok());
-        return Ok(reply(status.unwrap_or(StatusCode::OK), "application/json", &echo.to_string()));
+        let status = head
+            .headers
+            .get("x-answer")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        return Ok(reply(
+            status.unwrap_or(StatusCode::OK),
+            "application/json",
+            &echo.to_string(),
+        ));
     }
     let envelope: Value = serde_json::from_slice(&body)?;
     let line = json!({
@@ -78,10 +86,7 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, Failure> {
         "id": head.headers.get("x-azure-functions-invocationid").and_then(|value| value.to_str().ok()),
         "envelope": envelope,
     });
-    if let Ok(path) = std::env::var("ECHO_LOG") {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
-    }
+    println!("ENVELOPE {line}");
     enveloped(&envelope).await
 }
 
@@ -97,7 +102,11 @@ async fn enveloped(envelope: &Value) -> Result<Answer, Failure> {
         std::process::exit(code.parse()?);
     }
     if data.contains("fail") || (data.contains("retry") && retries < most) {
-        return Ok(reply(StatusCode::INTERNAL_SERVER_ERROR, "application/json", "{\"Logs\":[\"thrown away\"]}"));
+        return Ok(reply(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "application/json",
+            "{\"Logs\":[\"thrown away\"]}",
+        ));
     }
     if data.contains("empty") {
         return Ok(reply(StatusCode::OK, "application/json", ""));
@@ -116,12 +125,18 @@ async fn enveloped(envelope: &Value) -> Result<Answer, Failure> {
         },
         "Logs": ["a line from the function"],
     });
-    Ok(reply(StatusCode::OK, "application/json; charset=utf-8", &answer.to_string()))
+    Ok(reply(
+        StatusCode::OK,
+        "application/json; charset=utf-8",
+        &answer.to_string(),
+    ))
 }
 
 fn reply(status: StatusCode, content_type: &'static str, body: &str) -> Answer {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
     response
 }

@@ -241,7 +241,7 @@ fn locate(executable: &str, directory: &Path) -> PathBuf {
 }
 
 fn function_timeout(section: &Section<'_>) -> Result<Option<Duration>, ConfigError> {
-    const DEFAULT: Duration = Duration::from_secs(30 * 60);
+    const DEFAULT: Duration = Duration::from_mins(30);
     match section.text()?.as_deref() {
         None => Ok(Some(DEFAULT)),
         Some("-1" | "-1.00:00:00") => Ok(None),
@@ -259,7 +259,7 @@ impl ServiceBusOptions {
             None
         } else {
             let old = messages.get("maxAutoRenewDuration").timespan()?;
-            Some(renewal.timespan()?.or(old).unwrap_or(Duration::from_secs(300)))
+            Some(renewal.timespan()?.or(old).unwrap_or(Duration::from_mins(5)))
         };
         let flag = |flat: &str, old: &Section<'_>| -> Result<Option<bool>, ConfigError> {
             Ok(section.get(flat).flag()?.or(old.flag()?))

@@ -24,6 +24,7 @@ impl<'a> Section<'a> {
     }
 
     /// The member `key`, or nothing; asking further of nothing is nothing.
+    #[must_use]
     pub fn get(&self, key: &str) -> Section<'a> {
         let value = self
             .value

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 const MOST: usize = 3;
-const FORGET_AFTER: Duration = Duration::from_secs(30 * 60);
+const FORGET_AFTER: Duration = Duration::from_mins(30);
 
 /// The errors that count at the moment. The third stops the host; one that comes more than half an hour after the one
 /// before it counts as the first again.

@@ -26,7 +26,7 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 /// How long the handler may stay silent before it sends the head of its answer.
-const ACTIVITY_TIMEOUT: Duration = Duration::from_secs(240);
+const ACTIVITY_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// Passes a request on and its answer back.
 pub(super) async fn proxy(
@@ -65,15 +65,14 @@ pub(super) async fn run_raw(
             let limit = site.invoker.timeout();
             let shortest = limit.map_or(ACTIVITY_TIMEOUT, |limit| limit.min(ACTIVITY_TIMEOUT));
             let _under_way = live.in_flight.token();
-            match tokio::time::timeout(shortest, exchange(Arc::clone(&live))).await {
-                Ok(result) => result,
-                Err(_) => {
-                    if limit == Some(shortest) {
-                        let reason = format!("{} ran longer than {shortest:?}", function.name);
-                        site.invoker.handler().kill(live.number, reason);
-                    }
-                    Err(InvokeError::TimedOut(shortest))
+            if let Ok(result) = tokio::time::timeout(shortest, exchange(Arc::clone(&live))).await {
+                result
+            } else {
+                if limit == Some(shortest) {
+                    let reason = format!("{} ran longer than {shortest:?}", function.name);
+                    site.invoker.handler().kill(live.number, reason);
                 }
+                Err(InvokeError::TimedOut(shortest))
             }
         }
     };

@@ -158,18 +158,16 @@ impl Invoker {
         let live = self.0.handler.ready().await?;
         let _under_way = live.in_flight.token();
         let answer = post(&live, function, id, envelope);
-        match self.0.timeout {
-            None => answer.await,
-            Some(limit) => match tokio::time::timeout(limit, answer).await {
-                Ok(result) => result,
-                Err(_) => {
-                    self.0
-                        .handler
-                        .kill(live.number, format!("{} ran longer than {limit:?}", function.name));
-                    Err(InvokeError::TimedOut(limit))
-                }
-            },
+        let Some(limit) = self.0.timeout else {
+            return answer.await;
+        };
+        if let Ok(result) = tokio::time::timeout(limit, answer).await {
+            return result;
         }
+        self.0
+            .handler
+            .kill(live.number, format!("{} ran longer than {limit:?}", function.name));
+        Err(InvokeError::TimedOut(limit))
     }
 }
 

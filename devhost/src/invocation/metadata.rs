@@ -57,7 +57,10 @@ impl Metadata {
     /// Adds what the host adds to every call, unless something of that name is there.
     pub fn finish(mut self, function: &str) -> Map<String, Value> {
         if !self.0.keys().any(|known| known.eq_ignore_ascii_case("sys")) {
-            let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+            let now = OffsetDateTime::now_utc();
+            // .NET counts in steps of 100 ns.
+            let now = now.replace_nanosecond(now.nanosecond() / 100 * 100).unwrap_or(now);
+            let now = now.format(&Rfc3339).unwrap_or_default();
             self.0.insert(
                 "sys".to_owned(),
                 json!({"MethodName": function, "UtcNow": now, "RandGuid": Uuid::new_v4().to_string()}),

@@ -11,7 +11,7 @@ use crate::config::{Function, TimerTrigger};
 use crate::invocation::Invoker;
 
 /// The longest single sleep. The system's clock may be set while it lasts; it is looked at again after each.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// What one timer needs.
 pub struct TimerRunner {

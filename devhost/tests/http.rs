@@ -1,0 +1,246 @@
+//! Requests: raw ones, enveloped ones, and those that no function gets.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Frame;
+use serde_json::json;
+use support::App;
+
+const SECOND_OUTPUT: &str = r#"[
+    {"type": "httpTrigger", "direction": "in", "name": "req", "route": "full/{id?}"},
+    {"type": "http", "direction": "out", "name": "res"},
+    {"type": "serviceBus", "direction": "out", "name": "out", "queueName": "results", "connection": "SB"}
+]"#;
+
+#[tokio::test]
+async fn a_proxied_request_arrives_as_it_was_sent() {
+    let app = App::new().http("things", &["post"], "things/{id:int}");
+    let host = app.start().await;
+    let request = Request::post(host.url("/API/Things/5?a=1&a=2&name=Ink%20And%20Toner"))
+        .header("x-forwarded-for", "1.2.3.4")
+        .header("x-forwarded-prefix", "/spoofed")
+        .header("x-ms-invocation-id", "spoofed")
+        .header("connection", "x-hop")
+        .header("x-hop", "1")
+        .header("cookie", "a=b")
+        .body(Full::new(Bytes::from_static(b"\"hello world\"")))
+        .unwrap();
+    let answer = host.send(request).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let echo = answer.json();
+    assert_eq!(echo["method"], "POST");
+    assert_eq!(echo["target"], "/API/Things/5?a=1&a=2&name=Ink%20And%20Toner");
+    assert_eq!(echo["body"], "\"hello world\"");
+    let headers = &echo["headers"];
+    assert!(headers["host"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(headers["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(headers["x-forwarded-host"], format!("127.0.0.1:{}", host.port));
+    assert_eq!(headers["x-forwarded-proto"], "http");
+    assert_eq!(headers["cookie"], "a=b");
+    assert_eq!(headers["x-ms-invocation-id"], headers["x-azure-functions-invocationid"]);
+    assert_ne!(headers["x-ms-invocation-id"], "spoofed");
+    assert!(
+        headers["x-azure-functions-hostversion"]
+            .as_str()
+            .unwrap()
+            .starts_with("4.")
+    );
+    for gone in ["x-hop", "connection", "x-forwarded-prefix"] {
+        assert!(headers.get(gone).is_none(), "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_streamed_through() {
+    let app = App::new().http("things", &["post"], "things");
+    let host = app.start().await;
+    let frames = ["one ", "two ", "three"].map(|text| Ok::<_, std::io::Error>(Frame::data(Bytes::from(text))));
+    let body = StreamBody::new(futures_util::stream::iter(frames));
+    let answer = host
+        .send(Request::post(host.url("/api/things")).body(body).unwrap())
+        .await;
+    assert_eq!(answer.json()["body"], "one two three");
+    assert_eq!(answer.json()["headers"]["transfer-encoding"], "chunked");
+}
+
+/// Vector 18.
+#[tokio::test]
+async fn the_handlers_500_is_passed_on() {
+    let app = App::new().http("things", &[], "things");
+    let host = app.start().await;
+    for method in ["GET", "PUT"] {
+        let request = Request::builder()
+            .method(method)
+            .uri(host.url("/api/things"))
+            .header("x-answer", "500");
+        let answer = host.send(request.body(Full::<Bytes>::default()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.json()["method"], method);
+    }
+    let last = &host.get("/_devhost/invocations?count=1").await.json()[0];
+    assert_eq!(
+        (last["succeeded"].as_bool(), last["status"].as_u64()),
+        (Some(true), Some(500))
+    );
+}
+
+/// Vector 38.
+#[tokio::test]
+async fn what_no_function_takes_is_a_bare_404() {
+    let app = App::new()
+        .http("things", &["post"], "things")
+        .http("off", &[], "off")
+        .setting("AzureWebJobs.off.Disabled", "true");
+    let host = app.start().await;
+    for path in [
+        "/api/things",
+        "/api/off",
+        "/api/none",
+        "/things",
+        "/admin/none",
+        "/_devhost/none",
+    ] {
+        let answer = host.get(path).await;
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (StatusCode::NOT_FOUND, ""),
+            "{path}"
+        );
+    }
+    let home = host.get("/").await;
+    assert_eq!(home.status, StatusCode::OK);
+    assert!(
+        home.headers[header::CONTENT_TYPE]
+            .to_str()
+            .unwrap()
+            .starts_with("text/html")
+    );
+}
+
+/// Vectors 4, 13 and 40.
+#[tokio::test]
+async fn one_more_output_and_it_is_an_envelope() {
+    let app = App::new().function("full", serde_json::from_str(SECOND_OUTPUT).unwrap());
+    let mut host = app.start().await;
+    let answer = host.post("/api/full/7?page=2", r#"{"sku":"A"}"#).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(answer.headers["x-echo"], "yes");
+    assert_eq!(answer.headers[header::CONTENT_TYPE], "text/plain; charset=utf-8");
+    let envelope = answer.json();
+    assert_eq!(envelope["Data"]["req"]["Params"], json!({"id": "7"}));
+    assert_eq!(envelope["Data"]["req"]["Body"], r#"{"sku":"A"}"#);
+    assert_eq!(envelope["Metadata"]["sku"], "\"A\"");
+    let call = host.envelope("full").await;
+    assert_eq!(call["agent"], "Azure-Functions-Host/4.1037.0");
+    assert!(uuid::Uuid::parse_str(call["id"].as_str().unwrap()).is_ok());
+    host.line("a line from the function").await;
+    assert_eq!(host.counts("results").await, (2, 0));
+}
+
+/// Vectors 15 to 17 and 39, from outside.
+#[tokio::test]
+async fn a_failed_invocation_is_a_500_without_a_body() {
+    let app = App::new().function("full", serde_json::from_str(SECOND_OUTPUT).unwrap());
+    let mut host = app.start().await;
+    for (body, words) in [
+        ("fail", "does not indicate success: 500"),
+        ("plain", "UnsupportedMediaTypeException"),
+        ("empty", "always answer JSON"),
+    ] {
+        let answer = host.post("/api/full", body).await;
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (StatusCode::INTERNAL_SERVER_ERROR, ""),
+            "{body}"
+        );
+        host.line(words).await;
+    }
+}
+
+/// Vector 30.
+#[tokio::test]
+async fn a_retry_policy_is_followed() {
+    let app = App::new()
+        .host("/customHandler/enableProxyingHttpRequest", json!(false))
+        .host(
+            "/retry",
+            json!({"strategy": "fixedDelay", "maxRetryCount": 2, "delayInterval": "00:00:00"}),
+        )
+        .http("again", &["post"], "again");
+    let host = app.start().await;
+    let answer = host.post("/api/again", "retry").await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(answer.text(), "Retry Count:2 Max Retry Count:2");
+}
+
+/// Vectors 10 and 11.
+#[tokio::test]
+async fn forwarding_is_the_older_way() {
+    let app = App::new()
+        .host("/customHandler/enableProxyingHttpRequest", json!(false))
+        .host("/customHandler/enableForwardingHttpRequest", json!(true))
+        .http("hello", &[], "hello");
+    let host = app.start().await;
+    let request = Request::get(host.url("/api/hello?id=149656222&name=Ink%20And%20Toner&id=2"))
+        .header(header::ACCEPT, "text/plain")
+        .header(header::USER_AGENT, "me")
+        .body(Full::<Bytes>::default())
+        .unwrap();
+    let echo = host.send(request).await.json();
+    assert_eq!(echo["target"], "/api/hello?id=149656222%2C2&name=Ink%20And%20Toner");
+    assert_eq!(echo["headers"]["accept"], "text/plain");
+    assert_eq!(echo["headers"]["user-agent"], "me Azure-Functions-Host/4.1037.0");
+    assert_eq!(echo["headers"]["host"], format!("127.0.0.1:{}", host.port));
+    assert!(echo["headers"].get("x-forwarded-for").is_none());
+}
+
+#[tokio::test]
+async fn browsers_of_named_origins_may_call() {
+    let app = App::new().http("things", &["get"], "things");
+    let host = app.start_with(&["--cors", "http://a.test"]).await;
+    let ask = |origin: &str| {
+        Request::options(host.url("/api/things"))
+            .header(header::ORIGIN, origin)
+            .header(header::ACCESS_CONTROL_REQUEST_METHOD, "GET")
+            .body(Full::<Bytes>::default())
+            .unwrap()
+    };
+    let answer = host.send(ask("http://a.test")).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(answer.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "http://a.test");
+    assert!(
+        !host
+            .send(ask("http://b.test"))
+            .await
+            .headers
+            .contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+    );
+    let request = Request::get(host.url("/api/things")).header(header::ORIGIN, "http://a.test");
+    let answer = host.send(request.body(Full::<Bytes>::default()).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "http://a.test");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_declared_or_not() {
+    let app = App::new()
+        .http("things", &["post"], "things")
+        .setting("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", "10");
+    let host = app.start().await;
+    assert_eq!(host.post("/api/things", "0123456789").await.status, StatusCode::OK);
+    assert_eq!(
+        host.post("/api/things", "0123456789x").await.status,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+    let frames = ["0123456789", "x"].map(|text| Ok::<_, std::io::Error>(Frame::data(Bytes::from(text))));
+    let body = StreamBody::new(futures_util::stream::iter(frames)).boxed();
+    let answer = host
+        .send(Request::post(host.url("/api/things")).body(body).unwrap())
+        .await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+}

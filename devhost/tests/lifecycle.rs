@@ -1,0 +1,237 @@
+//! The handler's process: its start, its ends, and what is left afterwards.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::Path;
+
+use http::StatusCode;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use support::{App, echo_handler, until_closed};
+
+/// Vector 35.
+#[tokio::test]
+async fn exit_0_is_the_end_until_something_changes() {
+    let app = App::new()
+        .queue("leave", "leave", json!({}))
+        .http("things", &[], "things");
+    let mut host = app.start().await;
+    host.message("leave", json!({"body": "exit:0"})).await;
+    host.line("exit code 0").await;
+    assert_eq!(host.get("/api/things").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    // The message that did it would do it again.
+    app.write_function(
+        "leave",
+        &json!([{"type": "serviceBusTrigger", "name": "m", "queueName": "other"}]),
+    );
+    host.line("Restarting the host: the app's files have changed").await;
+    host.ready().await;
+    assert_eq!(host.get("/api/things").await.status, StatusCode::OK);
+}
+
+/// Vector 35.
+#[tokio::test]
+async fn exit_200_is_a_wish_and_no_error() {
+    let app = App::new().queue("leave", "leave", json!({}));
+    let mut host = app.start().await;
+    host.message("leave", json!({"body": "exit:200"})).await;
+    // Ten deliveries, ten ends, and the host goes on: none of them is an error.
+    for _ in 0..10 {
+        host.line("asks to be started again").await;
+    }
+    host.ready().await;
+    assert!(!host.has_seen("Handler error"));
+}
+
+/// Vector 35. A message that ends the handler is given up after its deliveries, over stops of the host.
+#[tokio::test]
+async fn the_third_error_stops_the_host_for_a_second() {
+    let app = App::new()
+        .queue("leave", "leave", json!({}))
+        .http("things", &[], "things");
+    let mut host = app.start().await;
+    host.message("leave", json!({"body": "exit:7"})).await;
+    host.line("Handler error 1 of 3: the process exited with code 7").await;
+    host.line("Handler error 3 of 3").await;
+    host.line("Shutting down Functions Host").await;
+    // The port is still there; the request waits for the next start.
+    let answer = host.get("/api/things").await;
+    host.line("Starting the Functions Host again").await;
+    assert!(matches!(
+        answer.status,
+        StatusCode::OK | StatusCode::INTERNAL_SERVER_ERROR
+    ));
+}
+
+/// Vector 2.
+#[tokio::test]
+async fn a_handler_that_never_answers_is_an_error() {
+    let app = App::new()
+        .host(
+            "/customHandler/description",
+            json!({"defaultExecutablePath": "sleep", "arguments": ["60"]}),
+        )
+        .host("/customHandler/initializationTimeout", json!("00:00:00.1"));
+    let mut host = app.launch(&[]).await;
+    host.line("Handler error 1 of 3: Initializing HttpWorker timed out.")
+        .await;
+    host.line("Shutting down Functions Host").await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named() {
+    let app = App::new().host(
+        "/customHandler/description/defaultExecutablePath",
+        json!("no-such-program"),
+    );
+    let mut host = app.launch(&[]).await;
+    host.line("cannot execute no-such-program").await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn last_words_are_the_reason() {
+    let app = App::new().setting("ECHO_EXIT_AT_START", "3");
+    let mut host = app.launch(&[]).await;
+    host.line("the process exited with code 3: told to end at once").await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_killed_handler_comes_back_and_requests_wait_for_it() {
+    let app = App::new().http("things", &[], "things");
+    let mut host = app.launch(&[]).await;
+    let pid = host.ready().await;
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    host.line("ended by a signal").await;
+    let answer = host.get("/api/things").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_ne!(answer.json()["pid"], pid);
+}
+
+#[tokio::test]
+async fn a_function_that_takes_too_long_fails_and_the_handler_is_started_anew() {
+    let app = App::new()
+        .host("/functionTimeout", json!("00:00:00.2"))
+        .host("/customHandler/enableProxyingHttpRequest", json!(false))
+        .http("slow", &["post"], "slow");
+    let mut host = app.start().await;
+    assert_eq!(
+        host.post("/api/slow", "stay").await.status,
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+    host.line("Restarting the handler: slow ran longer than").await;
+    host.ready().await;
+    assert_eq!(host.post("/api/slow", "quick").await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let app = App::new().http("things", &[], "things");
+        let ready = app.path().join("ready.json");
+        let mut host = app.start_with(&["--ready-file", ready.to_str().unwrap()]).await;
+        host.get("/api/things").await;
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
+        assert_eq!(file["port"], host.port);
+        let port = u16::try_from(file["handler_port"].as_u64().unwrap()).unwrap();
+        let connection = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        host.signal(signal);
+        host.child.wait().await.unwrap();
+        until_closed(connection).await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_executable_is_started() {
+    let app = App::new()
+        .http("things", &[], "things")
+        .host("/customHandler/description/defaultExecutablePath", json!("handler"));
+    let executable = app.path().join("handler");
+    std::fs::copy(echo_handler(), &executable).unwrap();
+    let mut host = app.launch(&["--watch-binary"]).await;
+    let first = host.ready().await;
+    replace(&executable);
+    host.line("its executable has changed").await;
+    let answer = host.get("/api/things").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_ne!(answer.json()["pid"], first);
+}
+
+/// Another file of the same name, as a build leaves it: bytes after the end of a program do not matter.
+fn replace(executable: &Path) {
+    use std::io::Write as _;
+    let draft = executable.with_extension("draft");
+    std::fs::copy(executable, &draft).unwrap();
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(&draft)
+        .unwrap()
+        .write_all(b"more")
+        .unwrap();
+    std::fs::rename(draft, executable).unwrap();
+}
+
+#[tokio::test]
+async fn a_broken_change_is_told_and_the_app_goes_on() {
+    let app = App::new().http("things", &[], "things");
+    let mut host = app.start().await;
+    std::fs::write(app.path().join("host.json"), "{").unwrap();
+    host.line("is not valid JSON").await;
+    assert_eq!(host.get("/api/things").await.status, StatusCode::OK);
+    app.write_function(
+        "more",
+        &json!([
+        {"type": "httpTrigger", "name": "req", "route": "more"}, {"type": "http", "direction": "out", "name": "res"}]),
+    );
+    app.write();
+    host.line("Restarting the host").await;
+    host.line("more: http://localhost").await;
+    assert_eq!(host.get("/api/more").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn settings_reach_the_handler_with_the_port_of_the_emulator() {
+    let app = App::new()
+        .host(
+            "/customHandler/description",
+            json!({"defaultExecutablePath": "sh", "arguments": ["-c", "env"], "workingDirectory": "."}),
+        )
+        .setting("FROM_FILE", "yes");
+    let mut host = app.launch(&[]).await;
+    let mut lines = Vec::new();
+    for words in ["FROM_FILE=yes", "SB=Endpoint=sb://localhost:"] {
+        lines.push(words);
+    }
+    // The order of an environment is not known: each is waited for in a run of its own, and the program runs three times.
+    for words in lines {
+        host.line(words).await;
+    }
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_start_says_why_and_ends() {
+    let app = App::new().host("/version", json!("1.0"));
+    app.write();
+    let output = app.command(&[]).output().await.unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("'version'"));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let app = App::new();
+    app.write();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_devhost"));
+    command
+        .arg("--script-root")
+        .arg(app.path())
+        .args(["--no-amqp", "--port", &port, "--data"]);
+    let output = command.arg(app.path().join("data")).output().await.unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("--port"));
+}

@@ -1,0 +1,156 @@
+//! Functions that messages call.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use support::App;
+
+/// Vector 32, from outside.
+#[tokio::test]
+async fn a_message_is_a_call() {
+    let app = App::new().queue("one", "orders", json!({}));
+    let mut host = app.start().await;
+    host.message(
+        "orders",
+        json!({"body": {"number": 2}, "messageId": "m-1", "subject": "s", "applicationProperties": {"n": 1}}),
+    )
+    .await;
+    let call = host.envelope("one").await;
+    assert_eq!(call["envelope"]["Data"], json!({"m": "\"{\\\"number\\\":2}\""}));
+    let metadata = &call["envelope"]["Metadata"];
+    assert_eq!(metadata["MessageId"], "\"m-1\"");
+    assert_eq!(metadata["Label"], "\"s\"");
+    assert_eq!(metadata["DeliveryCount"], "1");
+    assert_eq!(metadata["ApplicationProperties"], json!({"n": 1}));
+    assert_eq!(metadata["number"], "\"2\"");
+    host.line("Executed 'Functions.one' (Succeeded").await;
+}
+
+/// Vector 33, from outside.
+#[tokio::test]
+async fn several_messages_are_one_call() {
+    let app = App::new().queue("many", "orders", json!({"cardinality": "many", "dataType": "string"}));
+    let mut host = app.start().await;
+    host.message(
+        "orders",
+        json!([{"body": "a", "messageId": "1"}, {"body": "b", "messageId": "2"}]),
+    )
+    .await;
+    let call = host.envelope("many").await;
+    assert_eq!(call["envelope"]["Data"], json!({"m": "[\"a\",\"b\"]"}));
+    assert_eq!(call["envelope"]["Metadata"]["MessageIdArray"], "[\"1\",\"2\"]");
+}
+
+#[tokio::test]
+async fn what_fails_comes_again_and_is_given_up_at_last() {
+    let app = App::new().queue("one", "orders", json!({})).queue(
+        "dead",
+        "orders/$deadletterqueue",
+        json!({"cardinality": "many", "dataType": "string"}),
+    );
+    let mut host = app.start().await;
+    host.message("orders", json!({"body": "fai", "messageId": "good"}))
+        .await;
+    host.envelope("one").await;
+    host.message("orders", json!({"body": "fail", "messageId": "bad"}))
+        .await;
+    for count in 1..=10 {
+        let call = host.envelope("one").await;
+        assert_eq!(call["envelope"]["Metadata"]["DeliveryCount"], count.to_string());
+    }
+    let call = host.envelope("dead").await;
+    let properties: Value = serde_json::from_str(
+        call["envelope"]["Metadata"]["ApplicationPropertiesArray"]
+            .as_str()
+            .unwrap(),
+    )
+    .unwrap();
+    assert_eq!(properties[0]["DeadLetterReason"], "MaxDeliveryCountExceeded");
+}
+
+#[tokio::test]
+async fn a_batch_is_bounded_and_waits_for_its_minimum() {
+    let app = App::new()
+        .host(
+            "/extensions/serviceBus",
+            json!({"maxMessageBatchSize": 3, "minMessageBatchSize": 3}),
+        )
+        .queue("many", "orders", json!({"cardinality": "many", "dataType": "string"}));
+    let mut host = app.start().await;
+    for body in ["a", "b", "c", "d", "e", "f"] {
+        host.message("orders", json!({"body": body})).await;
+    }
+    for data in ["[\"a\",\"b\",\"c\"]", "[\"d\",\"e\",\"f\"]"] {
+        assert_eq!(host.envelope("many").await["envelope"]["Data"]["m"], data);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_is_down_uses_up_no_deliveries() {
+    let app = App::new().queue("one", "orders", json!({}));
+    let mut host = app.launch(&[]).await;
+    let mut pid = host.ready().await;
+    for round in 0..2 {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        host.line("ended by a signal").await;
+        host.message("orders", json!({"body": format!("round {round}")})).await;
+        pid = host.ready().await;
+        let call = host.envelope("one").await;
+        assert_eq!(call["envelope"]["Metadata"]["DeliveryCount"], "1");
+    }
+}
+
+#[tokio::test]
+async fn queues_survive_the_host() {
+    let app = App::new()
+        .queue("one", "orders", json!({}))
+        .setting("AzureWebJobs.one.Disabled", "1");
+    let mut host = app.start().await;
+    host.message("orders", json!({"body": "kept", "messageId": "k"})).await;
+    host.signal(Signal::SIGKILL);
+    host.child.wait().await.unwrap();
+    let app = app.setting("AzureWebJobs.one.Disabled", "0");
+    let mut host = app.start().await;
+    assert_eq!(host.envelope("one").await["envelope"]["Metadata"]["MessageId"], "\"k\"");
+}
+
+#[tokio::test]
+async fn a_subscription_gets_what_its_topic_gets() {
+    let trigger = |name: &str| json!([{"type": "serviceBusTrigger", "name": "m", "topicName": "events", "subscriptionName": name, "connection": "SB"}]);
+    let app = App::new()
+        .function("first", trigger("a"))
+        .function("second", trigger("b"));
+    let mut host = app.start().await;
+    host.message("events", json!({"body": "x"})).await;
+    host.message("events", json!({"body": "y"})).await;
+    // Either may be first; each has both.
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        let line = host.line("ENVELOPE ").await;
+        let call: Value = serde_json::from_str(line.split_once("ENVELOPE ").unwrap().1).unwrap();
+        seen.push(format!("{}{}", call["function"], call["envelope"]["Data"]["m"]));
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 4, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_long_call_keeps_its_lock() {
+    let config = json!({"UserConfig": {"Namespaces": [{"Name": "sbemulatorns", "Queues": [
+        {"Name": "orders", "Properties": {"LockDuration": "PT1S", "MaxDeliveryCount": 10}}]}]}});
+    let app = App::new()
+        .host("/functionTimeout", json!("00:00:03"))
+        .queue("one", "orders", json!({}));
+    std::fs::write(app.path().join("servicebus.json"), config.to_string()).unwrap();
+    let mut host = app.start().await;
+    host.message("orders", json!({"body": "stay"})).await;
+    assert_eq!(host.envelope("one").await["envelope"]["Metadata"]["DeliveryCount"], "1");
+    // Three lock durations later the call ends by its time-out; until then nobody else gets the message.
+    host.line("Failed").await;
+    assert_eq!(host.envelope("one").await["envelope"]["Metadata"]["DeliveryCount"], "2");
+}
