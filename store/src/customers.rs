@@ -1,8 +1,8 @@
 //! Customers in the database: a reference and nothing else.
 
 use crate::{
-    StoreError,
-    db::{Sql, Store, clock, json},
+    StoreError, Tx,
+    db::{Sql, json},
 };
 use serde::Serialize;
 
@@ -14,16 +14,16 @@ struct CustomerRow<'a> {
 
 /// Makes sure that every one of `references` has a row. Sorted, so that two batches which add the same customers wait for
 /// each other instead of dead-locking.
-pub(crate) async fn ensure(store: &Store, references: &[&str]) -> Result<(), StoreError> {
+pub(crate) async fn ensure(tx: &mut Tx, references: &[&str]) -> Result<(), StoreError> {
     static ENSURE: Sql = Sql::new(
         "INSERT INTO customers (reference, created_at)
          SELECT reference, at FROM {rows $1 r: reference TEXT, at BIGINT} WHERE true ORDER BY reference
          ON CONFLICT (reference) DO NOTHING",
     );
-    let at = clock().micros();
+    let at = tx.now().micros();
     let rows: Vec<_> = references
         .iter()
         .map(|reference| CustomerRow { reference, at })
         .collect();
-    store.execute(&ENSURE, &[(&json(&rows)?).into()]).await.map(drop)
+    tx.add_early(&ENSURE, &[(&json(&rows)?).into()]).await.map(drop)
 }

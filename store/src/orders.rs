@@ -477,7 +477,7 @@ struct ReferenceRow<'a> {
 
 /// Looks up the products of `orders` and makes sure that their customers are there, before any lock is taken: ids never
 /// change.
-pub(crate) async fn resolve(store: &Store, orders: &[&NewOrder]) -> Result<Names, StoreError> {
+pub(crate) async fn resolve(tx: &mut Tx, orders: &[&NewOrder]) -> Result<Names, StoreError> {
     // Subselects instead of joins: each name is one look-up by an index, whatever the planner thinks of the number of rows.
     static RESOLVE: Sql = Sql::new(
         "SELECT r.product_id, (SELECT p.sku FROM products p WHERE p.id = r.product_id), (SELECT p.status FROM products p WHERE p.id = r.product_id)
@@ -513,8 +513,8 @@ pub(crate) async fn resolve(store: &Store, orders: &[&NewOrder]) -> Result<Names
         .collect();
     let customers: Vec<_> = references.iter().map(|reference| ReferenceRow { reference }).collect();
     let (ids, skus, customers) = (json(&ids)?, json(&skus)?, json(&customers)?);
-    let rows: Vec<NameRow> = store
-        .all(&RESOLVE, &[(&ids).into(), (&skus).into(), (&customers).into()])
+    let rows: Vec<NameRow> = tx
+        .look_up(&RESOLVE, &[(&ids).into(), (&skus).into(), (&customers).into()])
         .await?;
     let mut names = Names {
         by_id: HashMap::new(),
@@ -534,7 +534,7 @@ pub(crate) async fn resolve(store: &Store, orders: &[&NewOrder]) -> Result<Names
     if known.len() < references.len() {
         known.sort_unstable();
         references.retain(|reference| known.binary_search_by(|name| name.as_str().cmp(reference)).is_err());
-        customers::ensure(store, &references).await?;
+        customers::ensure(tx, &references).await?;
     }
     Ok(names)
 }
@@ -596,7 +596,7 @@ pub(crate) fn pending(id: Uuid, new: &NewOrder, lines: Vec<OrderLine>, now: Time
 /// When the input breaks a rule or names a product that does not exist or is archived.
 pub async fn create(tx: &mut Tx, new: &NewOrder) -> Result<Order, StoreError> {
     new.validate()?;
-    let names = resolve(tx.store(), &[new]).await?;
+    let names = resolve(tx, &[new]).await?;
     let (lines, statuses) = names.lines(new)?;
     if let Some(index) = statuses.iter().position(|status| *status == ProductStatus::Archived) {
         let detail = format!("product {} is archived and takes no orders", lines[index].product_id);

@@ -90,7 +90,7 @@ async fn try_process(
         return Ok(Vec::new());
     }
     let new: Vec<&NewOrder> = messages.iter().map(|message| &message.order).collect();
-    let names = orders::resolve(store, &new).await?;
+    let names = orders::resolve(&mut tx, &new).await?;
     let now = tx.now();
 
     // What each message wants, as far as it can be read at all.

@@ -41,6 +41,7 @@ on_both_engines! {
     orders::statements_do_not_grow_with_the_batch,
     orders::hot_product_is_never_oversold,
     records::idempotency_keys,
+    records::orders_with_idempotency_keys,
     records::outbox_keeps_the_order_of_a_subject,
     records::parked_messages_are_replayed_once,
     records::every_write_leaves_its_records,

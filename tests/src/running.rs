@@ -16,7 +16,7 @@ use std::{
 };
 
 /// How long anything may take that a test waits for.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A directory that is deleted when dropped.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -93,6 +94,8 @@ pub struct Store {
     pub(super) pool: Pool,
     pub(super) statements: Arc<AtomicU64>,
     pub(super) group: Group,
+    writer: Arc<Semaphore>,
+    write_timeout: Duration,
 }
 
 impl std::fmt::Debug for Store {
@@ -155,6 +158,8 @@ impl Store {
             pool,
             statements: Arc::default(),
             group: Group::default(),
+            writer: Arc::new(Semaphore::new(1)),
+            write_timeout: options.statement_timeout,
         })
     }
 
@@ -285,6 +290,15 @@ pub(crate) trait Run {
 }
 
 impl Store {
+    /// SQLite: the right to write. Waiting for it in turn is fair and wakes at once; waiting inside SQLite is neither.
+    pub(super) async fn permit_to_write(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let permit = tokio::time::timeout(self.write_timeout, self.writer.clone().acquire_owned()).await;
+        permit
+            .ok()
+            .and_then(Result::ok)
+            .ok_or(StoreError::Unavailable(sqlx::Error::PoolTimedOut))
+    }
+
     pub(crate) fn count_statement(&self) {
         self.statements.fetch_add(1, Ordering::Relaxed);
     }

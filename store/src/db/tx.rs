@@ -10,6 +10,7 @@ use inventory_domain::{
 use serde::Serialize;
 use sqlx::{Postgres, Sqlite, Transaction};
 use std::collections::HashMap;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 /// The destinations of events.
@@ -128,7 +129,8 @@ enum Connection {
     /// Nothing executed yet: begins with the first statement.
     None,
     Postgres(Transaction<'static, Postgres>),
-    Sqlite(Transaction<'static, Sqlite>),
+    /// With the permit to write: SQLite has one writer, and who waits for a permit is served in turn.
+    Sqlite(Transaction<'static, Sqlite>, OwnedSemaphorePermit),
 }
 
 /// A writing transaction. Dropped without [`Tx::commit`] it leaves nothing.
@@ -198,7 +200,10 @@ impl Tx {
                 Pool::Postgres(pool) => Connection::Postgres(pool.begin().await?),
                 // SQLite: a transaction that reads and then writes must be a writer from the start, else it may find
                 // that it cannot become one.
-                Pool::Sqlite(pool) => Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+                Pool::Sqlite(pool) => {
+                    let permit = self.store.permit_to_write().await?;
+                    Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?, permit)
+                }
             };
         }
         Ok(())
@@ -213,12 +218,29 @@ impl Tx {
                 let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
                 query.execute(&mut **tx).await?.rows_affected()
             }
-            Connection::Sqlite(tx) => {
+            Connection::Sqlite(tx, _) => {
                 let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
                 query.execute(&mut **tx).await?.rows_affected()
             }
             Connection::None => 0,
         })
+    }
+
+    /// Rows that never change once they are there: read outside the transaction where it has not begun, so that it begins
+    /// no earlier than it must; inside where it has (on SQLite another connection could wait for this one for ever).
+    pub(crate) async fn look_up<T: FromRow>(&mut self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
+        match self.connection {
+            Connection::None => self.store.all(sql, args).await,
+            _ => self.all(sql, args).await,
+        }
+    }
+
+    /// As [`Tx::look_up`], for rows that are added.
+    pub(crate) async fn add_early(&mut self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+        match self.connection {
+            Connection::None => self.store.execute(sql, args).await,
+            _ => self.execute(sql, args).await,
+        }
     }
 
     /// Exactly one row.
@@ -375,7 +397,7 @@ impl Tx {
         match self.connection {
             Connection::None => {}
             Connection::Postgres(tx) => tx.commit().await?,
-            Connection::Sqlite(tx) => tx.commit().await?,
+            Connection::Sqlite(tx, _permit) => tx.commit().await?,
         }
         Ok(())
     }
@@ -391,7 +413,7 @@ impl Tx {
                 self.store.count_statement();
                 write_postgres(&mut **tx, set, rows).await
             }
-            Connection::Sqlite(tx) => write_sqlite(&self.store, tx, set, rows).await,
+            Connection::Sqlite(tx, _) => write_sqlite(&self.store, tx, set, rows).await,
             Connection::None => Ok(()),
         }
     }
@@ -436,6 +458,7 @@ impl Store {
         match &self.pool {
             Pool::Postgres(pool) => write_postgres(pool, set, rows).await,
             Pool::Sqlite(pool) => {
+                let _permit = self.permit_to_write().await?;
                 let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
                 write_sqlite(self, &mut tx, set, rows).await?;
                 Ok(tx.commit().await?)
@@ -454,7 +477,7 @@ impl Run for &mut Tx {
                 let rows = query.fetch_all(&mut **tx).await?;
                 rows.iter().map(|row| T::from_row(&mut Reader::postgres(row))).collect()
             }
-            Connection::Sqlite(tx) => {
+            Connection::Sqlite(tx, _) => {
                 let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
                 let rows = query.fetch_all(&mut **tx).await?;
                 rows.iter().map(|row| T::from_row(&mut Reader::sqlite(row))).collect()

@@ -46,6 +46,20 @@ pub async fn idempotency_keys(database: &Database) {
     }
 }
 
+pub async fn orders_with_idempotency_keys(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    database.add(product.id, 10, None).await;
+    let mut tx = database.begin();
+    assert_eq!(idempotency::claim(&mut tx, "s", "k").await.unwrap(), KeyState::New);
+    let placed = orders::create(&mut tx, &order(&[("A-1", 1)], OnShortage::Reject))
+        .await
+        .unwrap();
+    idempotency::keep(&mut tx, "s", "k", "f", "reply").unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(orders::get(&database.store, placed.id).await.unwrap(), placed);
+    assert_eq!(database.number("SELECT COUNT(*) FROM idempotency_keys").await, 1);
+}
+
 pub async fn outbox_keeps_the_order_of_a_subject(database: &Database) {
     let product = database.product("A-1", 0).await;
     for name in ["two", "three"] {
