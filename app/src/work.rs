@@ -2,7 +2,7 @@
 
 use crate::{App, Caller, Error};
 use inventory_store::{
-    StoreError, Tx,
+    Tx,
     idempotency::{self, KeyState},
 };
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,10 @@ pub struct Reply {
 }
 
 /// How a write begins.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a request, moved once; a box would cost more than the move"
+)]
 pub enum Begun {
     /// Do it.
     Work(Work),
@@ -113,9 +117,7 @@ impl Work {
         match self.tx.commit().await {
             Ok(()) => {}
             // Somebody else with the same key was faster between our look-up and our commit.
-            Err(StoreError::Data(error))
-                if self.key.is_some() && error.as_database_error().is_some_and(|e| e.is_unique_violation()) =>
-            {
+            Err(error) if self.key.is_some() && error.is_unique_violation() => {
                 return Err(Error::IdempotencyInUse);
             }
             Err(error) => return Err(error.into()),

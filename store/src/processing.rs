@@ -63,9 +63,7 @@ pub async fn process(
     loop {
         match try_process(store, caller, messages, unreadable).await {
             // Another instance has inserted one of our orders: what it wrote is visible to the next attempt.
-            Err(StoreError::Data(sqlx::Error::Database(error)))
-                if attempt < ATTEMPTS_MAX && error.is_unique_violation() =>
-            {
+            Err(error) if attempt < ATTEMPTS_MAX && error.is_unique_violation() => {
                 attempt += 1;
             }
             result => return result,

@@ -25,6 +25,11 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Whether a row was inserted whose key was there already.
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Data(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
     /// Turns the violation of the named unique constraint into a refusal. PostgreSQL names the constraint; SQLite names
     /// `table.column` instead.
     #[must_use]
