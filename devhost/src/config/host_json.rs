@@ -303,14 +303,14 @@ mod tests {
         HostJson::parse(json, root, &Settings::default(), &mut Vec::new())
     }
 
-    fn with(handler: Value) -> Value {
+    fn with(handler: &Value) -> Value {
         json!({"version": "2.0", "customHandler": handler})
     }
 
     #[test]
     fn defaults_are_the_hosts() {
         let host = parse(
-            with(json!({"description": {"defaultExecutablePath": "x"}})),
+            with(&json!({"description": {"defaultExecutablePath": "x"}})),
             Path::new("/app"),
         )
         .unwrap();
@@ -332,9 +332,9 @@ mod tests {
     /// Vector 23.
     #[test]
     fn a_description_is_needed() {
-        let missing = parse(with(json!({})), Path::new(".")).unwrap_err().to_string();
+        let missing = parse(with(&json!({})), Path::new(".")).unwrap_err().to_string();
         assert!(missing.contains("Missing worker Description."), "{missing}");
-        let empty = parse(with(json!({"description": {"invalid": "x"}})), Path::new("."))
+        let empty = parse(with(&json!({"description": {"invalid": "x"}})), Path::new("."))
             .unwrap_err()
             .to_string();
         assert_eq!(empty, "WorkerDescription DefaultExecutablePath cannot be empty");
@@ -350,7 +350,7 @@ mod tests {
                 .as_object_mut()
                 .unwrap()
                 .extend(extra.as_object().cloned().unwrap());
-            parse(with(json!({"description": description})), root.path())
+            parse(with(&json!({"description": description})), root.path())
                 .unwrap()
                 .handler
         };
@@ -371,7 +371,7 @@ mod tests {
     fn an_argument_with_a_space_is_two() {
         let handler = parse(
             with(
-                json!({"description": {"defaultExecutablePath": "x", "arguments": ["--xTest1 --xTest2"],
+                &json!({"description": {"defaultExecutablePath": "x", "arguments": ["--xTest1 --xTest2"],
                 "defaultWorkerPath": "a b.js", "workerArguments": ["-z"]}}),
             ),
             Path::new("."),
@@ -387,7 +387,7 @@ mod tests {
     fn a_port_may_be_text_and_must_be_one() {
         let port = |port: Value| {
             parse(
-                with(json!({"description": {"defaultExecutablePath": "x"}, "port": port})),
+                with(&json!({"description": {"defaultExecutablePath": "x"}, "port": port})),
                 Path::new("."),
             )
         };
@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn older_service_bus_names_are_read_and_overridden() {
-        let mut json = with(json!({"description": {"defaultExecutablePath": "x"}}));
+        let mut json = with(&json!({"description": {"defaultExecutablePath": "x"}}));
         json["extensions"] = json!({"serviceBus": {
             "messageHandlerOptions": {"maxConcurrentCalls": 4, "autoComplete": false},
             "autoCompleteMessages": true, "maxAutoLockRenewalDuration": "-00:00:00.0010000"}});
@@ -414,7 +414,7 @@ mod tests {
     #[test]
     fn a_time_out_may_be_none() {
         let timeout = |text: &str| {
-            let mut json = with(json!({"description": {"defaultExecutablePath": "x"}}));
+            let mut json = with(&json!({"description": {"defaultExecutablePath": "x"}}));
             json["functionTimeout"] = json!(text);
             parse(json, Path::new(".")).map(|host| host.function_timeout)
         };

@@ -251,13 +251,10 @@ mod tests {
         Template::parse(template).unwrap().matches(&path)
     }
 
-    fn pairs(values: &[(&str, Option<&str>)]) -> Option<Params> {
-        Some(
-            values
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
-                .collect(),
-        )
+    #[allow(clippy::unnecessary_wraps)] // it stands for what `find` gives
+    fn some(values: &[(&str, Option<&str>)]) -> Option<Params> {
+        let own = |(name, value): &(&str, Option<&str>)| ((*name).to_owned(), value.map(str::to_owned));
+        Some(values.iter().map(own).collect())
     }
 
     #[test]
@@ -271,31 +268,31 @@ mod tests {
 
     #[test]
     fn parameters_take_one_segment() {
-        assert_eq!(find("o/{id:int}", "o/12"), pairs(&[("id", Some("12"))]));
+        assert_eq!(find("o/{id:int}", "o/12"), some(&[("id", Some("12"))]));
         assert_eq!(find("o/{id:int}", "o/x"), None);
         assert_eq!(find("o/{id}", "o"), None);
         assert_eq!(
             find("o/{id}/lines/{line:min(1)}", "o/a/lines/3"),
-            pairs(&[("id", Some("a")), ("line", Some("3"))])
+            some(&[("id", Some("a")), ("line", Some("3"))])
         );
         assert_eq!(find("o/{id:int:min(5)}", "o/4"), None);
     }
 
     #[test]
     fn optional_default_and_catch_all() {
-        assert_eq!(find("o/{id?}", "o"), pairs(&[("id", None)]));
-        assert_eq!(find("o/{id:int?}", "o/5"), pairs(&[("id", Some("5"))]));
-        assert_eq!(find("o/{id=7}", "o"), pairs(&[("id", Some("7"))]));
-        assert_eq!(find("f/{*path}", "f/a/b"), pairs(&[("path", Some("a/b"))]));
-        assert_eq!(find("f/{**path}", "f"), pairs(&[("path", None)]));
-        assert_eq!(find("{*route}", ""), pairs(&[("route", None)]));
+        assert_eq!(find("o/{id?}", "o"), some(&[("id", None)]));
+        assert_eq!(find("o/{id:int?}", "o/5"), some(&[("id", Some("5"))]));
+        assert_eq!(find("o/{id=7}", "o"), some(&[("id", Some("7"))]));
+        assert_eq!(find("f/{*path}", "f/a/b"), some(&[("path", Some("a/b"))]));
+        assert_eq!(find("f/{**path}", "f"), some(&[("path", None)]));
+        assert_eq!(find("{*route}", ""), some(&[("route", None)]));
     }
 
     #[test]
     fn several_parts_in_a_segment() {
-        let both = pairs(&[("name", Some("a.b")), ("ext", Some("txt"))]);
+        let both = some(&[("name", Some("a.b")), ("ext", Some("txt"))]);
         assert_eq!(find("f/{name}.{ext}", "f/a.b.txt"), both);
-        assert_eq!(find("v{version:int}/x", "v2/x"), pairs(&[("version", Some("2"))]));
+        assert_eq!(find("v{version:int}/x", "v2/x"), some(&[("version", Some("2"))]));
         assert_eq!(find("v{version:int}/x", "w2/x"), None);
     }
 

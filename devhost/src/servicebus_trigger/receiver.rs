@@ -34,9 +34,9 @@ pub struct Receiver {
 /// Receives until told to stop.
 pub async fn run(receiver: Receiver) {
     if receiver.trigger.many {
-        batch::run(receiver).await
+        batch::run(receiver).await;
     } else {
-        single::run(receiver).await
+        single::run(receiver).await;
     }
 }
 

@@ -48,20 +48,19 @@ pub async fn run(timer: TimerRunner) {
     };
     loop {
         timer.show(status.as_ref(), next, false);
-        let past_due = match at_once.take() {
-            Some(past_due) => past_due,
-            None => {
-                let Some(next) = next else {
-                    timer.invoker.console().warn(format_args!(
-                        "Functions.{}: its schedule '{}' never comes again.",
-                        timer.function.name, timer.trigger.schedule
-                    ));
-                    return;
-                };
-                tokio::select! {
-                    () = until(next) => false,
-                    () = timer.stop.cancelled() => return,
-                }
+        let past_due = if let Some(past_due) = at_once.take() {
+            past_due
+        } else {
+            let Some(next) = next else {
+                timer.invoker.console().warn(format_args!(
+                    "Functions.{}: its schedule '{}' never comes again.",
+                    timer.function.name, timer.trigger.schedule
+                ));
+                return;
+            };
+            tokio::select! {
+                () = until(next) => false,
+                () = timer.stop.cancelled() => return,
             }
         };
         tokio::select! {

@@ -1,6 +1,12 @@
 //! Runs the real program on a throw-away app, and waits for what it prints.
 
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
