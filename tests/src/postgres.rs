@@ -102,7 +102,7 @@ impl Cluster {
             .env(
                 "PG_SETTINGS",
                 format!(
-                    "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 200\n\
+                    "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 400\n\
                      shared_buffers = 256MB\nmax_wal_size = 2GB\nfsync = {durable}\nsynchronous_commit = {durable}\n\
                      full_page_writes = {durable}\n"
                 ),
@@ -339,37 +339,4 @@ fn unique() -> String {
     }
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     format!("{:016x}{count:x}", u64::from_le_bytes(random))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_is_fresh_and_goes_with_its_owner() {
-        let first = database();
-        first
-            .psql("CREATE TABLE seen (id int); INSERT INTO seen VALUES (7)")
-            .unwrap();
-        assert_eq!(first.psql("SELECT id, id FROM seen").unwrap(), "7|7");
-        let second = database();
-        assert!(second.psql("SELECT id FROM seen").is_err());
-        let url = first.url.clone();
-        drop(first);
-        assert!(psql(&url, "SELECT 1").is_err());
-    }
-
-    #[test]
-    fn a_killed_cluster_starts_again_with_its_data() {
-        let mut cluster = Cluster::start_with(Durability::Full).unwrap();
-        let url = cluster.url("postgres");
-        assert_eq!(psql(&url, "SHOW fsync").unwrap(), "on");
-        psql(&url, "CREATE TABLE kept AS SELECT 1").unwrap();
-        cluster.kill().unwrap();
-        assert!(psql(&url, "SELECT 1").is_err());
-        cluster.start_again().unwrap();
-        assert_eq!(psql(&url, "SELECT count(*) FROM kept").unwrap(), "1");
-        drop(cluster);
-        assert!(psql(&url, "SELECT 1").is_err());
-    }
 }
