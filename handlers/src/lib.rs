@@ -1,1 +1,93 @@
-//! .
+//! The custom handler: one small file per Azure function.
+//!
+//! A function's name is `<resource>_<verb>`; its code is `src/<resource>/<verb>.rs`, its trigger `functions/<name>/function.json`,
+//! its OpenAPI operation id the same name. [`OPERATIONS`] is the one table of all of them: the router and the API document are
+//! made from it, and a test holds the other two against it.
+//!
+//! A handler extracts, calls one use case of `inventory_app` and maps the result. What is the same for all of them (request
+//! id, limits, readiness, problems, …) is in the edge, one layer around each.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod examples;
+mod http;
+mod openapi;
+mod operations;
+mod router;
+
+mod products {
+    pub(crate) mod archive;
+    pub(crate) mod create;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod update;
+}
+
+mod locations {
+    pub(crate) mod create;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod update;
+}
+
+mod inventory {
+    pub(crate) mod add;
+    pub(crate) mod adjust;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod low_stock;
+    pub(crate) mod movements;
+    pub(crate) mod update;
+    pub(crate) mod value;
+}
+
+mod orders {
+    pub(crate) mod cancel;
+    pub(crate) mod create;
+    pub(crate) mod deadletter;
+    pub(crate) mod expire;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod process;
+    pub(crate) mod ship;
+}
+
+mod alerts {
+    pub(crate) mod acknowledge;
+    pub(crate) mod get;
+    pub(crate) mod list;
+}
+
+mod parked {
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod replay;
+}
+
+mod stock {
+    pub(crate) mod reconcile;
+    pub(crate) mod sweep;
+}
+
+mod outbox {
+    pub(crate) mod relay;
+}
+
+mod system {
+    pub(crate) mod health;
+    pub(crate) mod live;
+    pub(crate) mod ready;
+}
+
+mod docs {
+    pub(crate) mod assets;
+    pub(crate) mod openapi;
+    pub(crate) mod redoc;
+    pub(crate) mod ui;
+}
+
+pub use crate::{
+    http::problem::{CODES, Code},
+    openapi::document as openapi_document,
+    operations::{OPERATIONS, Operation, Role, Trigger},
+    router::{Handler, handler},
+};

@@ -1,0 +1,177 @@
+//! The things that the API document shows: one small story, told by every operation.
+
+use inventory_domain::{
+    Timestamp,
+    alert::{Alert, AlertStatus},
+    location::Location,
+    low_stock::Severity,
+    movement::{Movement, MovementKind, Reason},
+    order::{OnShortage, Order, OrderLine, OrderStatus},
+    parked::{ParkReason, ParkedMessage},
+    product::{Product, ProductStatus},
+    stock::{StockItem, StockValue},
+};
+use uuid::Uuid;
+
+/// 2026-01-05T09:30:00Z.
+const MORNING: Timestamp = Timestamp::from_micros(1_767_605_400_000_000);
+const NOON: Timestamp = Timestamp::from_micros(1_767_614_400_250_000);
+pub(crate) const ORDER_ID: Uuid = Uuid::from_u128(0x019b_8d7a_7c00_7000_8000_0000_0000_0001);
+
+pub(crate) fn product() -> Product {
+    Product {
+        id: 1,
+        sku: "TEA-GREEN-100".to_owned(),
+        name: "Green tea, 100 bags".to_owned(),
+        category: Some("Beverages".to_owned()),
+        barcode: Some("4006381333931".to_owned()),
+        unit_price_minor: 1_250,
+        currency: "USD".to_owned(),
+        reorder_point: 20,
+        reorder_quantity: 100,
+        status: ProductStatus::Active,
+        version: 1,
+        created_at: MORNING,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn location() -> Location {
+    Location {
+        id: 2,
+        code: "WAREHOUSE-A".to_owned(),
+        name: "Warehouse A".to_owned(),
+        priority: 10,
+        version: 1,
+        created_at: MORNING,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn stock_item() -> StockItem {
+    StockItem {
+        id: 1,
+        product_id: 1,
+        sku: product().sku,
+        location_id: 2,
+        location: location().name,
+        quantity: 100,
+        reserved: 0,
+        available: 100,
+        reorder_point: 20,
+        version: 1,
+        created_at: MORNING,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn low_item() -> StockItem {
+    StockItem {
+        reserved: 85,
+        available: 15,
+        version: 2,
+        updated_at: NOON,
+        ..stock_item()
+    }
+}
+
+pub(crate) fn movement() -> Movement {
+    Movement {
+        id: 1,
+        stock_item_id: 1,
+        kind: MovementKind::Adjustment,
+        on_hand_delta: -3,
+        reserved_delta: 0,
+        on_hand_after: 97,
+        reserved_after: 0,
+        reason: Some(Reason::Damage),
+        note: Some("water damage".to_owned()),
+        order_id: None,
+        actor: "anonymous".to_owned(),
+        created_at: NOON,
+    }
+}
+
+pub(crate) fn stock_value() -> StockValue {
+    StockValue {
+        currency: "USD".to_owned(),
+        value_minor: 125_000,
+        quantity: 100,
+        items: 1,
+    }
+}
+
+pub(crate) fn pending_order() -> Order {
+    Order {
+        id: ORDER_ID,
+        status: OrderStatus::Pending,
+        customer: "C-1".to_owned(),
+        on_shortage: OnShortage::Reject,
+        hold_minutes: Some(60),
+        expires_at: None,
+        reason: None,
+        lines: vec![OrderLine {
+            line: 1,
+            product_id: 1,
+            sku: product().sku,
+            quantity: 85,
+            reserved: 0,
+            shipped: 0,
+        }],
+        version: 1,
+        created_at: MORNING,
+        decided_at: None,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn confirmed_order() -> Order {
+    let mut order = Order {
+        status: OrderStatus::Confirmed,
+        expires_at: Some(NOON.plus_minutes(60)),
+        version: 2,
+        decided_at: Some(NOON),
+        updated_at: NOON,
+        ..pending_order()
+    };
+    for line in &mut order.lines {
+        line.reserved = line.quantity;
+    }
+    order
+}
+
+pub(crate) fn alert() -> Alert {
+    Alert {
+        id: 1,
+        stock_item_id: 1,
+        product_id: 1,
+        sku: product().sku,
+        location_id: 2,
+        location: location().name,
+        severity: Severity::Low,
+        status: AlertStatus::Open,
+        available: 15,
+        reorder_point: 20,
+        version: 1,
+        raised_at: NOON,
+        acknowledged_at: None,
+        acknowledged_by: None,
+        cleared_at: None,
+    }
+}
+
+pub(crate) fn parked_message() -> ParkedMessage {
+    ParkedMessage {
+        id: 1,
+        source: "orders".to_owned(),
+        message_id: "web-1017".to_owned(),
+        delivery_count: 1,
+        reason: ParkReason::UnknownProduct,
+        detail: "no product has the SKU TEA-BLACK-100".to_owned(),
+        body: r#"{"customer":"C-1","lines":[{"sku":"TEA-BLACK-100","quantity":1}]}"#.to_owned(),
+        truncated: false,
+        parked_at: NOON,
+        replayed_at: None,
+        version: 1,
+    }
+}

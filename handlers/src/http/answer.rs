@@ -1,0 +1,115 @@
+//! Answers: JSON straight from the domain's structs.
+
+use super::{Listing, Problem, problem};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use inventory_app::{Reply, Work};
+use serde::Serialize;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+/// Bytes that most single resources fit in, to serialise without growing.
+const BODY_BYTES_USUAL: usize = 512;
+
+/// What a handler returns.
+pub(crate) type Answer = Result<Response, Stop>;
+
+/// Why a handler ends before its work is done.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Something is wrong.
+    Problem(Problem),
+    /// It was done before; this was the reply.
+    Replay(Box<Reply>),
+}
+
+impl<P: Into<Problem>> From<P> for Stop {
+    fn from(problem: P) -> Self {
+        Self::Problem(problem.into())
+    }
+}
+
+impl IntoResponse for Stop {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Replay(reply) => {
+                let mut response = written(*reply);
+                let replayed = HeaderValue::from_static("true");
+                response.headers_mut().insert(IDEMPOTENCY_REPLAYED, replayed);
+                response
+            }
+        }
+    }
+}
+
+/// The entity tag of a version.
+pub(crate) fn etag(version: i64) -> HeaderValue {
+    // Digits and quotes are always a header value.
+    HeaderValue::try_from(format!("\"{version}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+/// 200 with `value` as JSON.
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Answer {
+    let mut body = Vec::with_capacity(BODY_BYTES_USUAL);
+    serde_json::to_writer(&mut body, value).map_err(|error| not_json(&error))?;
+    Ok(with_body(StatusCode::OK, body.into()))
+}
+
+/// 200 with a page of a list, its `Link` and, where it was counted, its total.
+pub(crate) fn listed<T: Serialize>(listing: &Listing, items: &[T], total: Option<i64>) -> Answer {
+    let mut response = json(items)?;
+    if let Some(total) = total {
+        response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
+    }
+    if let Some(link) = listing.next(items.len()) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// Commits `work`, keeping the answer with its idempotency key, and answers.
+pub(crate) async fn commit<T: Serialize>(
+    work: Work,
+    code: StatusCode,
+    location: Option<String>,
+    version: i64,
+    value: &T,
+) -> Answer {
+    let reply = Reply {
+        code: code.as_u16(),
+        location,
+        version: Some(version),
+        body: serde_json::to_string(value).map_err(|error| not_json(&error))?,
+    };
+    Ok(written(work.commit(reply).await?))
+}
+
+fn written(reply: Reply) -> Response {
+    let code = StatusCode::from_u16(reply.code).unwrap_or(StatusCode::OK);
+    let mut response = with_body(code, reply.body.into());
+    if let Some(version) = reply.version {
+        response.headers_mut().insert(header::ETAG, etag(version));
+    }
+    if let Some(location) = reply.location.and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn with_body(code: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = code;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    tracing::error!(%error, "an answer cannot be written as JSON");
+    Problem::new(problem::INTERNAL, "the fault is ours and has been logged")
+}

@@ -1,0 +1,38 @@
+//! What a handler is given besides the request.
+
+use crate::Operation;
+use inventory_app::App;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Requests served at once. More than the database's connections can work on only wait there, and each holds its memory;
+/// the host retries elsewhere what is refused with 503.
+const CONCURRENT_REQUESTS_MAX: usize = 1_024;
+
+/// What all functions share.
+pub(crate) struct Shared {
+    pub(crate) app: App,
+    pub(crate) permits: Semaphore,
+}
+
+impl Shared {
+    pub(crate) fn new(app: App) -> Arc<Self> {
+        Arc::new(Self {
+            app,
+            permits: Semaphore::new(CONCURRENT_REQUESTS_MAX),
+        })
+    }
+}
+
+/// One function's view of the program: the application and the function's own row of the table.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) operation: &'static Operation,
+}
+
+impl Context {
+    pub(crate) fn app(&self) -> &App {
+        &self.shared.app
+    }
+}

@@ -1,0 +1,192 @@
+//! What a function says of itself for the API document.
+
+use super::{
+    input::Input,
+    problem::{self, Code},
+    query::{COUNT, PAGE, Parameter},
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ArrayBuilder, Ref, Schema},
+    },
+};
+
+/// A named schema of the document.
+pub(crate) type NamedSchema = (String, RefOr<Schema>);
+
+/// The body of a request.
+pub(crate) struct Body {
+    pub(crate) schema: RefOr<Schema>,
+    pub(crate) example: Value,
+    /// Reads a body as the handler would.
+    #[cfg(test)]
+    pub(crate) read: fn(&[u8]) -> bool,
+}
+
+/// One way to answer.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) description: &'static str,
+    pub(crate) media_type: &'static str,
+    pub(crate) schema: Option<RefOr<Schema>>,
+    pub(crate) example: Option<Value>,
+    pub(crate) headers: Vec<&'static str>,
+}
+
+/// What a function says of itself.
+pub(crate) struct Document {
+    pub(crate) description: &'static str,
+    pub(crate) query: Vec<Parameter>,
+    pub(crate) body: Option<Body>,
+    pub(crate) answers: Vec<Answered>,
+    pub(crate) problems: Vec<Code>,
+    pub(crate) takes_if_match: bool,
+    pub(crate) takes_if_none_match: bool,
+    pub(crate) schemas: Vec<NamedSchema>,
+}
+
+impl Document {
+    pub(crate) fn new(description: &'static str) -> Self {
+        Self {
+            description,
+            query: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            problems: Vec::new(),
+            takes_if_match: false,
+            takes_if_none_match: false,
+            schemas: Vec::new(),
+        }
+    }
+
+    /// A list in pages: its filters, and whether it can be counted.
+    pub(crate) fn list<T: ToSchema + Serialize>(
+        description: &'static str,
+        filters: &[Parameter],
+        is_counted: bool,
+        example: &T,
+    ) -> Self {
+        let mut document = Self::new(description);
+        document.query.extend_from_slice(filters);
+        document.query.extend_from_slice(&PAGE);
+        let mut headers = vec!["Link"];
+        if is_counted {
+            document.query.push(COUNT);
+            headers.push("X-Total-Count");
+        }
+        let schema = ArrayBuilder::new().items(document.schema::<T>()).into();
+        document.answered(200, "One page.", Some(schema), value(&[example]), headers)
+    }
+
+    /// A single resource with its version.
+    pub(crate) fn one<T: ToSchema + Serialize>(description: &'static str, example: &T) -> Self {
+        let mut document = Self::new(description).versioned::<T>(200, "As it is now.", example);
+        document.takes_if_none_match = true;
+        document.answered(
+            304,
+            "The version in `If-None-Match` is the present one.",
+            None,
+            None,
+            vec!["ETag"],
+        )
+    }
+
+    /// The request's body.
+    pub(crate) fn body<T: Input + ToSchema>(mut self, example: Value) -> Self {
+        self.body = Some(Body {
+            schema: self.schema::<T>(),
+            example,
+            #[cfg(test)]
+            read: |body| super::input::json::<T>(&http::HeaderMap::new(), body).is_ok(),
+        });
+        self
+    }
+
+    /// An answer with one resource and its version.
+    pub(crate) fn versioned<T: ToSchema + Serialize>(
+        mut self,
+        status: u16,
+        description: &'static str,
+        example: &T,
+    ) -> Self {
+        let schema = self.schema::<T>();
+        let mut headers = vec!["ETag"];
+        if matches!(status, 201 | 202) {
+            headers.push("Location");
+        }
+        self.answered(status, description, Some(schema), value(example), headers)
+    }
+
+    /// An answer that is a list of its own kind.
+    pub(crate) fn array<T: ToSchema + Serialize>(mut self, description: &'static str, example: &T) -> Self {
+        let schema = ArrayBuilder::new().items(self.schema::<T>()).into();
+        self.answered(200, description, Some(schema), value(&[example]), Vec::new())
+    }
+
+    /// An answer of another kind than a resource.
+    pub(crate) fn other(
+        mut self,
+        status: u16,
+        description: &'static str,
+        media_type: &'static str,
+        example: Value,
+    ) -> Self {
+        self.answers.push(Answered {
+            status,
+            description,
+            media_type,
+            schema: None,
+            example: Some(example),
+            headers: Vec::new(),
+        });
+        self
+    }
+
+    /// It takes the version that the caller starts from.
+    pub(crate) fn if_match(mut self) -> Self {
+        self.takes_if_match = true;
+        self.problems
+            .extend([problem::VERSION_MISMATCH, problem::MALFORMED_HEADER]);
+        self
+    }
+
+    /// Problems that only this function has.
+    pub(crate) fn problems(mut self, codes: &[Code]) -> Self {
+        self.problems.extend_from_slice(codes);
+        self
+    }
+
+    fn answered(
+        mut self,
+        status: u16,
+        description: &'static str,
+        schema: Option<RefOr<Schema>>,
+        example: Option<Value>,
+        headers: Vec<&'static str>,
+    ) -> Self {
+        self.answers.push(Answered {
+            status,
+            description,
+            media_type: "application/json",
+            schema,
+            example,
+            headers,
+        });
+        self
+    }
+
+    fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        self.schemas
+            .push((T::name().into_owned(), <T as PartialSchema>::schema()));
+        T::schemas(&mut self.schemas);
+        RefOr::Ref(Ref::from_schema_name(T::name()))
+    }
+}
+
+fn value<T: Serialize + ?Sized>(example: &T) -> Option<Value> {
+    serde_json::to_value(example).ok()
+}

@@ -1,0 +1,26 @@
+//! What every function needs of HTTP: reading requests, writing answers and problems, and the edge around them.
+
+mod answer;
+mod context;
+pub(crate) mod document;
+mod edge;
+pub(crate) mod envelope;
+mod idempotency;
+mod identity;
+mod input;
+mod preconditions;
+pub(crate) mod problem;
+pub(crate) mod query;
+mod request_id;
+pub(crate) mod write;
+
+pub(crate) use answer::{Answer, Stop, etag, json, listed};
+pub(crate) use context::{Context, Shared};
+pub(crate) use edge::{edge, missing, normalise, wrong_method};
+pub(crate) use identity::Identity;
+pub(crate) use input::{Id, Input, Nothing};
+pub(crate) use preconditions::Known;
+pub(crate) use problem::Problem;
+pub(crate) use query::{Listing, Query};
+pub(crate) use request_id::RequestId;
+pub(crate) use write::Write;

@@ -1,0 +1,248 @@
+//! Errors as RFC 9457 problem details: the only form in which this program says no.
+
+use crate::http::RequestId;
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use inventory_app::Error;
+use inventory_domain::{Conflict, Refusal, Violation};
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// A kind of problem: a stable word, its status and a title that never changes with the case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The word (`not_found`); `/problems/<word>` is the type.
+    pub word: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// A title for people.
+    pub(crate) title: &'static str,
+}
+
+/// Declares codes as constants and lists them all.
+macro_rules! codes {
+    ($($(#[$meta:meta])* $name:ident = $status:literal $word:literal, $title:literal;)+) => {
+        $($(#[$meta])* pub(crate) const $name: Code = Code { word: $word, status: $status, title: $title };)+
+        /// Every code that is not a conflict of the domain.
+        pub const CODES: &[Code] = &[$($name),+];
+    };
+}
+
+codes! {
+    /// The body is not JSON, or there is none.
+    MALFORMED_JSON = 400 "malformed_json", "The body is not valid JSON";
+    /// A header's value cannot be read.
+    MALFORMED_HEADER = 400 "malformed_header", "A header cannot be read";
+    /// The body did not arrive whole.
+    INCOMPLETE_BODY = 400 "incomplete_body", "The body did not arrive whole";
+    /// An invocation of the host that cannot be read.
+    MALFORMED_ENVELOPE = 400 "malformed_envelope", "The invocation cannot be read";
+    /// A function that only the host may invoke.
+    HOST_ONLY = 403 "host_only", "Only the Functions host may do this";
+    /// Nothing is there.
+    NOT_FOUND = 404 "not_found", "There is no such thing";
+    /// The path knows other methods.
+    METHOD_NOT_ALLOWED = 405 "method_not_allowed", "The method is not allowed here";
+    /// A request with the same idempotency key is being worked on.
+    IDEMPOTENCY_IN_PROGRESS = 409 "idempotency_in_progress", "The same request is being worked on";
+    /// `If-Match` names another version.
+    VERSION_MISMATCH = 412 "version_mismatch", "The version is another one";
+    /// The body is larger than it may be.
+    BODY_TOO_LARGE = 413 "body_too_large", "The body is too large";
+    /// The body is not JSON by its own word.
+    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type", "The body must be JSON";
+    /// A value breaks a rule.
+    INVALID = 422 "invalid", "The input is not valid";
+    /// The idempotency key was used for another request.
+    IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused", "The idempotency key was used for another request";
+    /// An overwrite needs the version it starts from.
+    VERSION_REQUIRED = 428 "version_required", "The version is required";
+    /// A fault of ours.
+    INTERNAL = 500 "internal", "Something went wrong";
+    /// Something that is needed is away.
+    UNAVAILABLE = 503 "unavailable", "A service that is needed is not available";
+    /// More requests at once than can be served.
+    OVERLOADED = 503 "overloaded", "Too many requests at once";
+    /// The request took longer than it may.
+    TIMED_OUT = 503 "timed_out", "The request took too long";
+}
+
+/// The code of a conflict: its own word.
+pub(crate) const fn conflict_code(conflict: Conflict) -> Code {
+    let title = match conflict {
+        Conflict::SkuTaken => "Another product has this SKU",
+        Conflict::BarcodeTaken => "Another product has this barcode",
+        Conflict::LocationCodeTaken => "Another location has this code",
+        Conflict::LocationNameTaken => "Another location has this name",
+        Conflict::OrderIdTaken => "Another order has this id",
+        Conflict::ProductHasStock => "The product still has stock",
+        Conflict::ProductArchived => "The product is archived",
+        Conflict::InsufficientStock => "Fewer units are available",
+        Conflict::StockLimit => "The location would hold too many units",
+        Conflict::OrderState => "The order's status does not allow this",
+        Conflict::AlertCleared => "The alert is cleared",
+        Conflict::AlreadyReplayed => "The message was replayed before",
+        Conflict::NotReplayable => "The message cannot be replayed",
+    };
+    Code {
+        word: conflict.as_str(),
+        status: 409,
+        title,
+    }
+}
+
+/// A problem on its way to the caller. The edge adds what it alone knows (instance, request id) and writes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    code: Code,
+    detail: Cow<'static, str>,
+    errors: Vec<Violation>,
+    retry_after_seconds: Option<u16>,
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+        }))
+    }
+
+    /// The input is refused for these reasons.
+    pub(crate) fn invalid(errors: Vec<Violation>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => Cow::Owned(format!("{}: {}", one.pointer, one.detail)),
+            _ => Cow::Borrowed("several values are not valid; see errors"),
+        };
+        let mut problem = Self::new(INVALID, detail);
+        problem.0.errors = errors;
+        problem
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u16) -> Self {
+        self.0.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// Writes the problem over `response`, keeping the headers it has (`Allow`).
+    pub(crate) fn write(self, headers: HeaderMap, path: &str, request_id: &RequestId) -> Response {
+        let inner = *self.0;
+        let document = ProblemDocument {
+            r#type: format!("/problems/{}", inner.code.word),
+            title: inner.code.title.to_owned(),
+            status: inner.code.status,
+            detail: inner.detail.into_owned(),
+            instance: path.to_owned(),
+            code: inner.code.word.to_owned(),
+            errors: inner.errors,
+            request_id: request_id.as_str().to_owned(),
+        };
+        // A struct of strings and numbers always serialises.
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status(inner.code);
+        *response.headers_mut() = headers;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.remove(header::CONTENT_LENGTH);
+        if let Some(seconds) = inner.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A problem as it is sent (RFC 9457).
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemDocument {
+    /// A stable URI reference for this kind of problem.
+    pub(crate) r#type: String,
+    /// What this kind of problem is, the same each time.
+    pub(crate) title: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// What is wrong this time.
+    pub(crate) detail: String,
+    /// The path that was asked for.
+    pub(crate) instance: String,
+    /// A stable word for programs; the last part of the type.
+    pub(crate) code: String,
+    /// Each value that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(crate) errors: Vec<Violation>,
+    /// The request's id, as in the header `X-Request-Id`: name it when asking for help.
+    pub(crate) request_id: String,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status(self.0.code);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound { .. } => Self::new(NOT_FOUND, refusal.to_string()),
+            Refusal::Invalid(errors) => Self::invalid(errors),
+            Refusal::Conflict { conflict, detail } => Self::new(conflict_code(conflict), detail),
+            Refusal::VersionMismatch { .. } => Self::new(VERSION_MISMATCH, refusal.to_string()),
+            Refusal::VersionRequired => Self::new(
+                VERSION_REQUIRED,
+                "an absolute quantity undoes what others did since you read it: send If-Match with the ETag you read",
+            ),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::IdempotencyInUse => Self::new(IDEMPOTENCY_IN_PROGRESS, error.to_string()).retry_after(1),
+            Error::IdempotencyMismatch => Self::new(IDEMPOTENCY_KEY_REUSED, error.to_string()),
+            Error::Unavailable => Self::new(UNAVAILABLE, error.to_string()).retry_after(2),
+            Error::Internal => Self::new(INTERNAL, "the fault is ours and has been logged"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_used_once() {
+        let mut words: Vec<_> = CODES.iter().map(|code| code.word).collect();
+        words.extend(Conflict::ALL.iter().map(|conflict| conflict_code(*conflict).word));
+        let count = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), count);
+    }
+}

@@ -1,0 +1,77 @@
+//! The request of a write: who asks, what for, from which version, and under which idempotency key.
+
+use super::{
+    Answer, Context, Identity, Input, Problem, RequestId, Stop, answer, idempotency, input, preconditions, query,
+};
+use axum::extract::{FromRequest, Request};
+use http::StatusCode;
+use inventory_app::{App, Begun, Call, Work};
+use serde::Serialize;
+
+/// A request to write something.
+pub(crate) struct Write<T> {
+    app: App,
+    call: Call,
+    /// The version that the caller starts from (`If-Match`).
+    pub(crate) version: Option<i64>,
+    /// What it asks for.
+    pub(crate) input: T,
+}
+
+impl<T: Input> FromRequest<Context> for Write<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, context: &Context) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        query::refuse_all(&parts.uri)?;
+        let version = preconditions::if_match(&parts.headers)?;
+        let bytes = input::bytes(&parts.headers, body, context.app().settings().body_bytes_max).await?;
+        let input = input::json(&parts.headers, &bytes)?;
+        let idempotency = idempotency::read(&parts.method, parts.uri.path(), &parts.headers, &bytes)?;
+        let (identity, request_id) = caller(&mut parts);
+        Ok(Self {
+            app: context.app().clone(),
+            call: Call {
+                operation: context.operation.name,
+                actor: identity.actor.to_owned(),
+                request_id: request_id.as_str().to_owned(),
+                idempotency,
+            },
+            version,
+            input,
+        })
+    }
+}
+
+/// What the edge has found out about the caller.
+pub(crate) fn caller(parts: &mut http::request::Parts) -> (Identity, RequestId) {
+    parts.extensions.remove().unwrap_or_else(|| {
+        // Only a request that did not pass the edge has none.
+        (Identity { actor: "unknown" }, RequestId::of(&parts.headers))
+    })
+}
+
+impl<T> Write<T> {
+    /// Begins the work. Stops where it was done before under the same idempotency key.
+    pub(crate) async fn begin(self) -> Result<(Work, T), Stop> {
+        match self.app.begin(self.call).await? {
+            Begun::Work(work) => Ok((work, self.input)),
+            Begun::Replay(reply) => Err(Stop::Replay(Box::new(reply))),
+        }
+    }
+}
+
+/// Commits and answers 200 with the thing as it is now.
+pub(crate) async fn changed<T: Serialize>(work: Work, version: i64, value: &T) -> Answer {
+    answer::commit(work, StatusCode::OK, None, version, value).await
+}
+
+/// Commits and answers 201 with the new thing and where it is.
+pub(crate) async fn created<T: Serialize>(work: Work, location: String, version: i64, value: &T) -> Answer {
+    answer::commit(work, StatusCode::CREATED, Some(location), version, value).await
+}
+
+/// Commits and answers 202 with the thing that is being worked on and where it can be watched.
+pub(crate) async fn accepted<T: Serialize>(work: Work, location: String, version: i64, value: &T) -> Answer {
+    answer::commit(work, StatusCode::ACCEPTED, Some(location), version, value).await
+}

@@ -1,0 +1,23 @@
+//! `locations_list`
+
+use crate::{
+    examples,
+    http::{Answer, Context, Query, document::Document, listed},
+};
+use axum::extract::State;
+use inventory_app::locations;
+
+pub(crate) async fn handle(State(context): State<Context>, query: Query) -> Answer {
+    let listing = query.listing()?;
+    let items = locations::list(context.app(), listing.page).await?;
+    let total = if listing.is_counted {
+        Some(locations::count(context.app()).await?)
+    } else {
+        None
+    };
+    listed(&listing, &items, total)
+}
+
+pub(crate) fn document() -> Document {
+    Document::list("Locations by id.", &[], true, &examples::location())
+}

@@ -1,0 +1,417 @@
+//! The API document, made from the table and from what each function says of itself.
+
+use crate::{
+    OPERATIONS, Operation, Trigger,
+    http::{
+        document::{Answered, Document},
+        problem::{self, Code, ProblemDocument},
+        query::{Kind, Parameter},
+    },
+};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use utoipa::{
+    PartialSchema as _, ToSchema as _,
+    openapi::{
+        Components, ContentBuilder, Header, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, OpenApi,
+        OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder, ServerBuilder,
+        example::ExampleBuilder,
+        extensions::ExtensionsBuilder,
+        path::{OperationBuilder, ParameterBuilder, ParameterIn},
+        request_body::RequestBodyBuilder,
+        schema::{KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type},
+        tag::TagBuilder,
+    },
+};
+
+const DESCRIPTION: &str = "\
+Products, stock at locations, orders decided against it, and alerts when it runs low.
+
+**Errors** are problem details (RFC 9457) of type `application/problem+json`; `code` is a stable word for programs, `errors` \
+names each wrong value with a JSON pointer. Paths that do not exist, methods a path does not have and ids of the wrong form \
+are answered by the platform with a bare 404.
+
+**Versions.** A single resource answers with `ETag`. Send it as `If-Match` with a change to be told (412) when somebody was \
+faster, as `If-None-Match` with a GET to be spared what you have (304).
+
+**Repeating.** Every POST takes an `Idempotency-Key`: sent again with the same body, it answers as the first time and does \
+nothing. Keys are kept for a day.
+
+**Lists** are JSON arrays in pages (`skip`, `limit`); `Link` leads to the next page. GET functions answer HEAD too.
+
+Money is in minor units (cents). Times are RFC 3339, UTC.";
+
+const TAGS: &[(&str, &str)] = &[
+    ("products", "What is sold."),
+    ("locations", "Where stock is."),
+    ("inventory", "Units of one product at one location."),
+    (
+        "orders",
+        "What customers want. An order is taken at once and decided from a queue.",
+    ),
+    ("alerts", "Stock that is low, until it has recovered."),
+    ("parked", "Messages that could not be processed, kept with the reason."),
+    ("system", "Signs of life."),
+    ("docs", "This document."),
+];
+
+/// The API document.
+pub fn document() -> OpenApi {
+    let mut schemas = BTreeMap::from([(ProblemDocument::name().into_owned(), ProblemDocument::schema())]);
+    let mut nested = Vec::new();
+    ProblemDocument::schemas(&mut nested);
+    let mut paths = Paths::new();
+    for operation in OPERATIONS {
+        let (Trigger::Http { methods, .. }, Some(document)) = (operation.trigger, operation.document) else {
+            continue;
+        };
+        for (index, method) in methods.iter().enumerate() {
+            let mut document = document();
+            nested.append(&mut document.schemas);
+            let built = self::operation(operation, method, index, &document);
+            let path = operation.path();
+            let item = PathItem::new(http_method(method), built);
+            match paths.paths.get_mut(&path) {
+                Some(found) => found.merge_operations(item),
+                None => {
+                    paths.paths.insert(path, item);
+                }
+            }
+        }
+    }
+    schemas.extend(nested);
+    let mut components = Components::new();
+    components.schemas = schemas;
+    components.headers = headers();
+    let info = InfoBuilder::new()
+        .title("Inventory")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([ServerBuilder::new().url("/").build()]))
+        .paths(paths)
+        .components(Some(components))
+        .tags(Some(TAGS.iter().map(|(name, description)| {
+            TagBuilder::new().name(*name).description(Some(*description)).build()
+        })))
+        .build()
+}
+
+fn http_method(method: &str) -> HttpMethod {
+    match method {
+        "POST" => HttpMethod::Post,
+        "PUT" => HttpMethod::Put,
+        "PATCH" => HttpMethod::Patch,
+        "DELETE" => HttpMethod::Delete,
+        _ => HttpMethod::Get,
+    }
+}
+
+fn operation(
+    operation: &'static Operation,
+    method: &str,
+    index: usize,
+    document: &Document,
+) -> utoipa::openapi::path::Operation {
+    // Ids are unique; a second method of a function does the same as its first.
+    let (id, summary) = if index == 0 {
+        (operation.name.to_owned(), operation.summary.to_owned())
+    } else {
+        let method = method.to_ascii_lowercase();
+        (
+            format!("{}_{method}", operation.name),
+            format!("{} (as with PATCH)", operation.summary),
+        )
+    };
+    let path = operation.path();
+    let is_post = method == "POST";
+    let mut builder = OperationBuilder::new()
+        .operation_id(Some(id))
+        .tag(operation.resource())
+        .summary(Some(summary))
+        .description(Some(document.description))
+        .extensions(Some(
+            ExtensionsBuilder::new().add("x-role", operation.role.as_str()).build(),
+        ));
+    if let Some(parameter) = path_parameter(operation) {
+        builder = builder.parameter(parameter);
+    }
+    for parameter in &document.query {
+        builder = builder.parameter(query_parameter(parameter));
+    }
+    let header = |name: &str, description: &str, example: &str| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(Object::with_type(Type::String)))
+            .example(Some(json!(example)))
+            .build()
+    };
+    if document.takes_if_match {
+        builder = builder.parameter(header(
+            "If-Match",
+            "The version you start from: one ETag, or `*`.",
+            "\"1\"",
+        ));
+    }
+    if document.takes_if_none_match {
+        builder = builder.parameter(header("If-None-Match", "The version you have.", "\"1\""));
+    }
+    if is_post {
+        builder = builder.parameter(header(
+            "Idempotency-Key",
+            "Names this request, so that sending it again does nothing: a quoted string or a token, at most 255 visible ASCII \
+             characters.",
+            "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
+        ));
+    }
+    if let Some(body) = &document.body {
+        let content = ContentBuilder::new()
+            .schema(Some(body.schema.clone()))
+            .example(Some(body.example.clone()))
+            .build();
+        let body = RequestBodyBuilder::new()
+            .required(Some(Required::True))
+            .content("application/json", content)
+            .build();
+        builder = builder.request_body(Some(body));
+    }
+    for answer in &document.answers {
+        builder = builder.response(answer.status.to_string(), response(answer, is_post));
+    }
+    for (status, codes) in problems(operation, document, is_post) {
+        builder = builder.response(status.to_string(), problem_response(&path, status, &codes));
+    }
+    builder.build()
+}
+
+fn path_parameter(operation: &Operation) -> Option<utoipa::openapi::path::Parameter> {
+    let Trigger::Http { route, .. } = operation.trigger else {
+        return None;
+    };
+    let (_, rest) = route.split_once('{')?;
+    let (inside, _) = rest.split_once('}')?;
+    let (name, constraint) = inside.split_once(':').unwrap_or((inside, ""));
+    let (schema, example) = match constraint {
+        "long" => (
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                .minimum(Some(1)),
+            json!(1),
+        ),
+        "guid" => (
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
+            json!(crate::examples::ORDER_ID),
+        ),
+        _ => (ObjectBuilder::new().schema_type(Type::String), json!("swagger-ui.css")),
+    };
+    let parameter = ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(schema))
+        .example(Some(example))
+        .build();
+    Some(parameter)
+}
+
+fn query_parameter(parameter: &Parameter) -> utoipa::openapi::path::Parameter {
+    let schema = match parameter.kind {
+        Kind::Text(chars_max) => ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(chars_max)),
+        Kind::Number(min, max) => ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(min as isize))
+            // The largest 64-bit number says nothing to a reader, and others than us may not hold it.
+            .maximum((max < i64::MAX).then_some(max as isize)),
+        Kind::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
+        Kind::Words(words) => ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(words())),
+    };
+    let example = match parameter.kind {
+        Kind::Text(_) | Kind::Words(_) => json!(parameter.example),
+        Kind::Number(..) | Kind::Flag => parameter.example.parse().unwrap_or(Value::Null),
+    };
+    ParameterBuilder::new()
+        .name(parameter.name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(parameter.description))
+        .schema(Some(schema))
+        .example(Some(example))
+        .build()
+}
+
+fn response(answer: &Answered, is_post: bool) -> utoipa::openapi::Response {
+    let mut builder = ResponseBuilder::new().description(answer.description);
+    if answer.schema.is_some() || answer.example.is_some() {
+        let content = ContentBuilder::new()
+            .schema(answer.schema.clone())
+            .example(answer.example.clone())
+            .build();
+        builder = builder.content(answer.media_type, content);
+    }
+    let replayed = is_post.then_some("Idempotency-Replayed");
+    for name in answer.headers.iter().copied().chain(["X-Request-Id"]).chain(replayed) {
+        builder = builder.header_ref(name, Ref::new(format!("#/components/headers/{name}")));
+    }
+    builder.build()
+}
+
+/// All problems of a function by status: its own, and those that its kind brings with it.
+fn problems(operation: &Operation, document: &Document, is_post: bool) -> BTreeMap<u16, Vec<Code>> {
+    let mut codes = document.problems.clone();
+    if operation.needs_app() {
+        codes.extend([
+            problem::INVALID,
+            problem::INTERNAL,
+            problem::UNAVAILABLE,
+            problem::OVERLOADED,
+            problem::TIMED_OUT,
+        ]);
+    } else {
+        codes.push(problem::INTERNAL);
+    }
+    if operation.path().contains('{') {
+        codes.push(problem::NOT_FOUND);
+    }
+    if document.body.is_some() {
+        codes.extend([
+            problem::MALFORMED_JSON,
+            problem::UNSUPPORTED_MEDIA_TYPE,
+            problem::BODY_TOO_LARGE,
+        ]);
+    }
+    if is_post {
+        codes.extend([
+            problem::MALFORMED_HEADER,
+            problem::IDEMPOTENCY_IN_PROGRESS,
+            problem::IDEMPOTENCY_KEY_REUSED,
+        ]);
+    }
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for code in codes {
+        if seen.insert(code.word) {
+            by_status.entry(code.status).or_default().push(code);
+        }
+    }
+    by_status
+}
+
+fn problem_response(path: &str, status: u16, codes: &[Code]) -> utoipa::openapi::Response {
+    let words: Vec<_> = codes.iter().map(|code| format!("`{}`", code.word)).collect();
+    let examples = codes.iter().map(|code| {
+        let example = ExampleBuilder::new()
+            .summary(code.title)
+            .value(Some(problem_example(path, *code)));
+        (code.word, example.build())
+    });
+    let content = ContentBuilder::new()
+        .schema(Some(RefOr::<Schema>::Ref(Ref::from_schema_name(
+            ProblemDocument::name(),
+        ))))
+        .examples_from_iter(examples)
+        .build();
+    let mut builder = ResponseBuilder::new()
+        .description(words.join(", "))
+        .content("application/problem+json", content)
+        .header_ref("X-Request-Id", Ref::new("#/components/headers/X-Request-Id"));
+    if status == 503 {
+        builder = builder.header_ref("Retry-After", Ref::new("#/components/headers/Retry-After"));
+    }
+    builder.build()
+}
+
+fn problem_example(path: &str, code: Code) -> Value {
+    let mut example = json!({
+        "type": format!("/problems/{}", code.word),
+        "title": code.title,
+        "status": code.status,
+        "detail": "A sentence about this case.",
+        "instance": path.replace("{id}", "1"),
+        "code": code.word,
+        "request_id": "019b8d7a-7c00-7000-8000-00000000000a",
+    });
+    if code == problem::INVALID {
+        example["detail"] = json!("/quantity: must be between 0 and 10000, got 10001");
+        example["errors"] = json!([{
+            "pointer": "/quantity",
+            "code": "out_of_range",
+            "detail": "must be between 0 and 10000, got 10001",
+        }]);
+    }
+    example
+}
+
+fn headers() -> BTreeMap<String, RefOr<Header>> {
+    let text = |description: &str, example: Value| {
+        let kind = if example.is_number() {
+            Type::Integer
+        } else {
+            Type::String
+        };
+        HeaderBuilder::new()
+            .schema(Some(Object::with_type(kind)))
+            .description(Some(description))
+            .example(Some(example))
+            .build()
+    };
+    [
+        ("ETag", text("The version, in quotes.", json!("\"1\""))),
+        ("Location", text("Where the thing is.", json!("/api/v1/products/1"))),
+        (
+            "Link",
+            text(
+                "Where the next page is (RFC 8288), when this one is full.",
+                json!("</api/v1/products?skip=100&limit=100>; rel=\"next\""),
+            ),
+        ),
+        ("X-Total-Count", text("The number of all rows.", json!(77))),
+        (
+            "X-Request-Id",
+            text(
+                "The request's id: yours where you sent one.",
+                json!("019b8d7a-7c00-7000-8000-00000000000a"),
+            ),
+        ),
+        (
+            "Idempotency-Replayed",
+            text(
+                "`true` when the request was done before and this is its answer.",
+                json!("true"),
+            ),
+        ),
+        ("Retry-After", text("Seconds to wait before asking again.", json!(2))),
+    ]
+    .into_iter()
+    .map(|(name, header)| (name.to_owned(), RefOr::T(header)))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_of_a_request_can_be_read() {
+        for operation in OPERATIONS {
+            let Some(body) = operation.document.and_then(|document| document().body) else {
+                continue;
+            };
+            assert!((body.read)(body.example.to_string().as_bytes()), "{}", operation.name);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The one table of all functions.
+
+use crate::{
+    alerts, docs,
+    http::{Context, document::Document},
+    inventory, locations, orders, outbox, parked, products, stock, system,
+};
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+/// What a caller must be; each role may do what those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Anybody, known or not.
+    Public,
+    /// May read.
+    Viewer,
+    /// May change stock and orders.
+    Clerk,
+    /// May change the catalogue and deal with alerts.
+    Manager,
+    /// May see and replay parked messages.
+    Admin,
+}
+
+impl Role {
+    /// The role as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Viewer => "viewer",
+            Self::Clerk => "clerk",
+            Self::Manager => "manager",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// What makes a function run, as its `function.json` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// A request.
+    Http {
+        /// The methods; a function with GET answers HEAD too.
+        methods: &'static [&'static str],
+        /// The route template with the host's constraints, beginning with `/`.
+        route: &'static str,
+    },
+    /// Messages of a Service Bus queue, in batches.
+    Queue(&'static str),
+    /// A schedule: six-field cron text, or `%SETTING%`.
+    Timer(&'static str),
+}
+
+impl Trigger {
+    /// Whether requests from outside reach the function.
+    pub const fn is_http(&self) -> bool {
+        matches!(self, Self::Http { .. })
+    }
+}
+
+/// A function.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// `<resource>_<verb>`.
+    pub name: &'static str,
+    /// What makes it run.
+    pub trigger: Trigger,
+    /// What a caller must be.
+    pub role: Role,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// Its handler, for these methods.
+    pub(crate) mount: fn(MethodFilter) -> MethodRouter<Context>,
+    /// Its part of the API document.
+    pub(crate) document: Option<fn() -> Document>,
+}
+
+impl Operation {
+    /// The first part of the name.
+    pub fn resource(&self) -> &'static str {
+        self.name.split_once('_').map_or(self.name, |(resource, _)| resource)
+    }
+
+    /// The rest of the name.
+    pub fn verb(&self) -> &'static str {
+        self.name.split_once('_').map_or("", |(_, verb)| verb)
+    }
+
+    /// Whether it needs the application to be ready. The others must answer above all when it is not.
+    pub(crate) fn needs_app(&self) -> bool {
+        !matches!(self.resource(), "system" | "docs")
+    }
+
+    /// The path that the router knows: the route without the host's constraints, or `/<name>` for an invocation.
+    pub(crate) fn path(&self) -> String {
+        match self.trigger {
+            Trigger::Http { route, .. } => route.replace(":long}", "}").replace(":guid}", "}"),
+            Trigger::Queue(_) | Trigger::Timer(_) => format!("/{}", self.name),
+        }
+    }
+
+    /// The methods that the router knows.
+    pub(crate) fn methods(&self) -> MethodFilter {
+        let Trigger::Http { methods, .. } = self.trigger else {
+            return MethodFilter::POST;
+        };
+        let filter = |method: &&str| match *method {
+            "POST" => MethodFilter::POST,
+            "PUT" => MethodFilter::PUT,
+            "PATCH" => MethodFilter::PATCH,
+            "DELETE" => MethodFilter::DELETE,
+            // Answers HEAD too.
+            _ => MethodFilter::GET,
+        };
+        methods
+            .iter()
+            .map(filter)
+            .reduce(MethodFilter::or)
+            .unwrap_or(MethodFilter::GET)
+    }
+}
+
+/// A row: name, trigger, role, summary, and the module with `handle` and, for HTTP, `document`.
+macro_rules! operation {
+    ($name:ident, $($method:ident)|+ $route:literal, $role:ident, $summary:literal, $($module:ident)::+) => {
+        Operation {
+            name: stringify!($name),
+            trigger: Trigger::Http { methods: &[$(stringify!($method)),+], route: $route },
+            role: Role::$role,
+            summary: $summary,
+            mount: |methods| on(methods, $($module)::+::handle),
+            document: Some($($module)::+::document),
+        }
+    };
+    ($name:ident, $trigger:expr, $summary:literal, $($module:ident)::+) => {
+        Operation {
+            name: stringify!($name),
+            trigger: $trigger,
+            // Nobody from outside reaches it: see the edge.
+            role: Role::Admin,
+            summary: $summary,
+            mount: |methods| on(methods, $($module)::+::handle),
+            document: None,
+        }
+    };
+}
+
+/// All functions.
+#[rustfmt::skip]
+pub static OPERATIONS: &[Operation] = &[
+    operation!(products_list, GET "/api/v1/products", Viewer, "List products", products::list),
+    operation!(products_create, POST "/api/v1/products", Manager, "Create a product", products::create),
+    operation!(products_get, GET "/api/v1/products/{id:long}", Viewer, "Get a product", products::get),
+    operation!(products_update, PATCH | PUT "/api/v1/products/{id:long}", Manager, "Change a product", products::update),
+    operation!(products_archive, DELETE "/api/v1/products/{id:long}", Manager, "Archive a product", products::archive),
+
+    operation!(locations_list, GET "/api/v1/locations", Viewer, "List locations", locations::list),
+    operation!(locations_create, POST "/api/v1/locations", Manager, "Create a location", locations::create),
+    operation!(locations_get, GET "/api/v1/locations/{id:long}", Viewer, "Get a location", locations::get),
+    operation!(locations_update, PATCH | PUT "/api/v1/locations/{id:long}", Manager, "Change a location", locations::update),
+
+    operation!(inventory_list, GET "/api/v1/inventory", Viewer, "List stock", inventory::list),
+    operation!(inventory_add, POST "/api/v1/inventory", Clerk, "Add stock", inventory::add),
+    operation!(inventory_get, GET "/api/v1/inventory/{id:long}", Viewer, "Get a stock item", inventory::get),
+    operation!(inventory_update, PATCH | PUT "/api/v1/inventory/{id:long}", Clerk, "Overwrite a stock item", inventory::update),
+    operation!(inventory_adjust, POST "/api/v1/inventory/{id:long}/adjust", Clerk, "Adjust a stock item", inventory::adjust),
+    operation!(inventory_movements, GET "/api/v1/inventory/{id:long}/movements", Viewer, "List a stock item's movements", inventory::movements),
+    operation!(inventory_low_stock, GET "/api/v1/inventory/low-stock", Viewer, "List what is low", inventory::low_stock),
+    operation!(inventory_value, GET "/api/v1/inventory/value", Viewer, "Value all stock", inventory::value),
+
+    operation!(orders_list, GET "/api/v1/orders", Viewer, "List orders", orders::list),
+    operation!(orders_create, POST "/api/v1/orders", Clerk, "Place an order", orders::create),
+    operation!(orders_get, GET "/api/v1/orders/{id:guid}", Viewer, "Get an order", orders::get),
+    operation!(orders_cancel, POST "/api/v1/orders/{id:guid}/cancel", Clerk, "Cancel an order", orders::cancel),
+    operation!(orders_ship, POST "/api/v1/orders/{id:guid}/ship", Clerk, "Ship an order", orders::ship),
+    operation!(orders_process, Trigger::Queue("orders"), "Decide orders from the queue", orders::process),
+    operation!(orders_deadletter, Trigger::Queue("orders/$deadletterqueue"), "Park what the broker gave up on", orders::deadletter),
+    operation!(orders_expire, Trigger::Timer("0 * * * * *"), "Expire orders whose hold has run out", orders::expire),
+
+    operation!(alerts_list, GET "/api/v1/alerts", Viewer, "List alerts", alerts::list),
+    operation!(alerts_get, GET "/api/v1/alerts/{id:long}", Viewer, "Get an alert", alerts::get),
+    operation!(alerts_acknowledge, POST "/api/v1/alerts/{id:long}/acknowledge", Manager, "Acknowledge an alert", alerts::acknowledge),
+
+    operation!(parked_list, GET "/api/v1/parked", Admin, "List parked messages", parked::list),
+    operation!(parked_get, GET "/api/v1/parked/{id:long}", Admin, "Get a parked message", parked::get),
+    operation!(parked_replay, POST "/api/v1/parked/{id:long}/replay", Admin, "Replay a parked message", parked::replay),
+
+    operation!(stock_sweep, Trigger::Timer("%LOW_STOCK_SCHEDULE%"), "Raise and clear alerts that were missed", stock::sweep),
+    operation!(stock_reconcile, Trigger::Timer("0 0 3 * * *"), "Hold stock levels against the ledger", stock::reconcile),
+    operation!(outbox_relay, Trigger::Timer("*/10 * * * * *"), "Send events that wait", outbox::relay),
+
+    operation!(system_health, GET "/health", Public, "Say that the program runs, and which", system::health),
+    operation!(system_ready, GET "/ready", Public, "Say whether requests can be served", system::ready),
+    operation!(system_live, GET "/live", Public, "Say that the process is alive", system::live),
+
+    operation!(docs_openapi, GET "/openapi.json", Public, "This document", docs::openapi),
+    operation!(docs_ui, GET "/docs", Public, "This document, to try out (Swagger UI)", docs::ui),
+    operation!(docs_redoc, GET "/redoc", Public, "This document, to read (ReDoc)", docs::redoc),
+    operation!(docs_assets, GET "/docs/assets/{file}", Public, "Files of the documentation pages", docs::assets),
+];

@@ -1,0 +1,20 @@
+//! `parked_get`
+
+use crate::{
+    examples,
+    http::{Answer, Context, Id, Known, document::Document},
+};
+use axum::extract::State;
+use inventory_app::parked;
+
+pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<i64>, known: Known) -> Answer {
+    let message = parked::get(context.app(), id).await?;
+    known.answer(message.version, &message)
+}
+
+pub(crate) fn document() -> Document {
+    Document::one(
+        "A parked message with its body and why it was parked.",
+        &examples::parked_message(),
+    )
+}

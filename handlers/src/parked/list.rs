@@ -1,0 +1,59 @@
+//! `parked_list`
+
+use crate::{
+    examples,
+    http::{
+        Answer, Context, Query,
+        document::Document,
+        listed,
+        query::{Kind, Parameter},
+    },
+};
+use axum::extract::State;
+use inventory_app::parked::{self, ParkedFilter};
+use inventory_domain::{limits, parked::ParkReason};
+
+pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
+    let filter = ParkedFilter {
+        source: query.text("source", limits::NAME_CHARS_MAX),
+        reason: query.word("reason", ParkReason::parse, ParkReason::ALL),
+        replayed: query.flag("replayed"),
+    };
+    let listing = query.listing()?;
+    let items = parked::list(context.app(), &filter, listing.page).await?;
+    let total = if listing.is_counted {
+        Some(parked::count(context.app(), &filter).await?)
+    } else {
+        None
+    };
+    listed(&listing, &items, total)
+}
+
+pub(crate) fn document() -> Document {
+    let filters = [
+        Parameter {
+            name: "source",
+            description: "From this queue.",
+            kind: Kind::Text(limits::NAME_CHARS_MAX),
+            example: "orders",
+        },
+        Parameter {
+            name: "reason",
+            description: "Parked for this reason.",
+            kind: Kind::Words(|| ParkReason::ALL.iter().map(|word| word.as_str()).collect()),
+            example: "unknown_product",
+        },
+        Parameter {
+            name: "replayed",
+            description: "Whether they were replayed.",
+            kind: Kind::Flag,
+            example: "false",
+        },
+    ];
+    Document::list(
+        "Parked messages, the newest first.",
+        &filters,
+        true,
+        &examples::parked_message(),
+    )
+}
