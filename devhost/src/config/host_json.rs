@@ -22,6 +22,8 @@ pub struct HostJson {
     pub functions: Vec<String>,
     /// `retry`: for functions that say nothing of their own.
     pub retry: Option<RetryPolicy>,
+    /// Whether there is an `extensionBundle`.
+    pub has_bundle: bool,
     /// Most bytes of a request's body: `FUNCTIONS_REQUEST_BODY_SIZE_LIMIT`.
     pub body_limit: usize,
 }
@@ -134,6 +136,7 @@ impl HostJson {
             functions: file.get("functions").texts()?,
             retry: RetryPolicy::parse(&file.get("retry"))
                 .map_err(|reason| ConfigError::Invalid(format!("host.json: {reason}")))?,
+            has_bundle: file.get("extensionBundle").get("id").exists(),
             body_limit,
         })
     }

@@ -28,3 +28,39 @@ pub(super) async fn until_answered(connections: &Connections) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_util::sync::CancellationToken;
+
+    /// Vector 1.
+    #[tokio::test]
+    async fn refused_is_not_yet_and_404_is_ready() {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let connections = Connections::new(port, CancellationToken::new());
+        assert!(connections.connect().await.is_err());
+        let (asked, ()) = tokio::join!(
+            async {
+                let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = vec![0; 14];
+                stream.read_exact(&mut head).await.unwrap();
+                stream
+                    .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+                    .await
+                    .unwrap();
+                head
+            },
+            until_answered(&connections),
+        );
+        assert_eq!(asked, b"GET / HTTP/1.1");
+    }
+}

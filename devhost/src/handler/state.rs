@@ -106,6 +106,11 @@ impl Handler {
         self.state.borrow().clone()
     }
 
+    /// Whether it failed so often that the host stops.
+    pub fn has_failed(&self) -> bool {
+        matches!(*self.state.borrow(), HandlerState::Failed)
+    }
+
     /// Changes of its state.
     pub fn watch(&self) -> watch::Receiver<HandlerState> {
         self.state.clone()

@@ -136,6 +136,7 @@ impl Supervisor {
             Ok(child) => child,
             Err(error) => return End::NotStarted(error),
         };
+        let group = child.id();
         let readers = TaskTracker::new();
         if let Some(stdout) = child.stdout.take() {
             readers.spawn(print_stdout(stdout, self.console.clone()));
@@ -148,7 +149,7 @@ impl Supervisor {
         let connections = Arc::new(Connections::new(port, gone.clone()));
         let end = self.attend(&mut child, port, &connections, &gone, started).await;
         self.state.send_replace(HandlerState::Starting);
-        kill(&mut child).await;
+        kill(&mut child, group).await;
         gone.cancel();
         if matches!(end, End::Exited(_)) {
             // The last words explain the end. A grandchild may hold the streams open, so they are not waited for long.
@@ -282,10 +283,10 @@ fn describe_exit(status: ExitStatus, last_errors: &str) -> String {
 }
 
 /// Ends the process and what it started, as the host does: at once.
-async fn kill(child: &mut Child) {
+async fn kill(child: &mut Child, group: Option<u32>) {
     #[cfg(unix)]
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        // It may have ended just now.
+    if let Some(pid) = group.and_then(|pid| i32::try_from(pid).ok()) {
+        // The process may have ended by itself and left others of its group, or none.
         let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
     }
     let _ = child.kill().await;

@@ -69,6 +69,11 @@ impl Generation {
         for warning in &app.warnings {
             console.warn(warning);
         }
+        if !app.host.has_bundle && app.functions.iter().any(needs_bundle) {
+            console.warn(
+                "host.json has no extensionBundle. This host does not need it; in Azure only HTTP and timers work without.",
+            );
+        }
         let functions: Vec<Arc<Function>> = app.functions.iter().cloned().map(Arc::new).collect();
         let mut problems = app.problems.clone();
         let router = Router::new(&functions, &app.host.route_prefix, &mut problems);
@@ -209,6 +214,13 @@ impl Starter<'_> {
             }
             Trigger::ServiceBus(trigger) => {
                 self.check_connection(function, &trigger.connection);
+                if trigger.many && function.trigger_data_type.is_none() {
+                    self.around.console.warn(format_args!(
+                        "{}: cardinality \"many\" without \"dataType\" fails a whole batch for one body that is not JSON; \
+                         set \"dataType\": \"string\"",
+                        function.name
+                    ));
+                }
                 let ensured = match &trigger.subscription {
                     Some((topic, name)) => {
                         self.around.broker.ensure_subscription(topic, name, QueueOptions::default())
@@ -256,6 +268,14 @@ impl Starter<'_> {
             ));
         }
     }
+}
+
+fn needs_bundle(function: &Function) -> bool {
+    const BUILT_IN: [&str; 3] = ["httpTrigger", "http", "timerTrigger"];
+    function
+        .bindings
+        .iter()
+        .any(|binding| !BUILT_IN.iter().any(|kind| binding.is(kind)))
 }
 
 /// The queue whose dead letters may be meant.

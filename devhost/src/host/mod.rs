@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -27,14 +27,15 @@ use crate::timers::StatusStore;
 use generation::Surroundings;
 use manager::{Manager, Order};
 
-/// A running host.
+/// A running host. Dropping it stops it, too, though without waiting for that.
 pub struct Host {
     port: u16,
     amqp_port: Option<u16>,
     broker: Broker,
     handler: watch::Receiver<Option<Handler>>,
     orders: mpsc::UnboundedSender<Order>,
-    shutdown: CancellationToken,
+    /// Stops everything when it is dropped.
+    shutdown: DropGuard,
     tasks: TaskTracker,
 }
 
@@ -105,7 +106,7 @@ impl Host {
             broker,
             handler,
             orders,
-            shutdown,
+            shutdown: shutdown.drop_guard(),
             tasks,
         })
     }
@@ -156,7 +157,7 @@ impl Host {
 
     /// Stops everything. The handler's process is gone afterwards.
     pub async fn stop(self) {
-        self.shutdown.cancel();
+        drop(self.shutdown);
         self.tasks.wait().await;
     }
 }

@@ -45,7 +45,8 @@ pub(super) async fn proxy(
     .await
 }
 
-/// What all raw requests share: they wait for the handler, must not take too long, and are taken down. Any answer of the
+/// What all raw requests share: they wait for the handler, must not take too long, and are taken down, with one line on
+/// the console, not two: there may be thousands a second. Any answer of the
 /// handler is a success, even 500; no answer is 500.
 pub(super) async fn run_raw(
     site: &Site,
@@ -54,11 +55,6 @@ pub(super) async fn run_raw(
     exchange: impl AsyncFnOnce(Arc<Live>) -> Result<Response<HostBody>, InvokeError>,
 ) -> Response<HostBody> {
     let started = Instant::now();
-    let console = site.invoker.console();
-    console.trace(format_args!(
-        "Executing 'Functions.{}' (Reason='This function was programmatically called via the host APIs.', Id={id})",
-        function.name
-    ));
     let result = match site.invoker.handler().ready().await {
         Err(error) => Err(InvokeError::from(error)),
         Ok(live) => {

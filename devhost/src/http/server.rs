@@ -74,10 +74,15 @@ async fn connection(stream: TcpStream, peer: SocketAddr, site: CurrentSite, shut
 }
 
 async fn answer(mut site: CurrentSite, request: Request<Incoming>, peer: SocketAddr) -> Response<HostBody> {
-    let current = site.borrow().clone();
+    // An app whose handler has failed for good is about to be unloaded.
+    let usable = |site: &Option<Arc<Site>>| site.as_ref().is_some_and(|site| !site.invoker.handler().has_failed());
+    let current = site
+        .borrow()
+        .clone()
+        .filter(|site| !site.invoker.handler().has_failed());
     let current = match current {
         Some(current) => Some(current),
-        None => match tokio::time::timeout(LOADING_PATIENCE, site.wait_for(Option::is_some)).await {
+        None => match tokio::time::timeout(LOADING_PATIENCE, site.wait_for(usable)).await {
             Ok(Ok(current)) => current.clone(),
             _ => None,
         },
