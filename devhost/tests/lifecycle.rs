@@ -38,7 +38,7 @@ async fn exit_200_is_a_wish_and_no_error() {
     let app = App::new().queue("leave", "leave", json!({}));
     let mut host = app.start().await;
     host.message("leave", json!({"body": "exit:200"})).await;
-    // Ten deliveries, ten ends, and the host goes on: none of them is an error.
+    // Ten deliveries, ten ends, no more and no less, and the host goes on: none of them is an error.
     for _ in 0..10 {
         host.line("asks to be started again").await;
     }
@@ -135,6 +135,7 @@ async fn nothing_is_left_behind() {
         let app = App::new().http("things", &[], "things");
         let ready = app.path().join("ready.json");
         let mut host = app.start_with(&["--ready-file", ready.to_str().unwrap()]).await;
+        host.line("Functions:").await;
         host.get("/api/things").await;
         let file: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
         assert_eq!(file["port"], host.port);

@@ -154,3 +154,34 @@ async fn a_long_call_keeps_its_lock() {
     host.line("Failed").await;
     assert_eq!(host.envelope("one").await["envelope"]["Metadata"]["DeliveryCount"], "2");
 }
+
+#[tokio::test]
+async fn a_handler_that_is_killed_again_and_again_loses_nothing() {
+    const MESSAGES: usize = 300;
+    let app = App::new().queue("one", "orders", json!({}));
+    let mut host = app.launch(&[]).await;
+    let mut pid = host.ready().await;
+    let messages: Vec<Value> = (0..MESSAGES)
+        .map(|number| json!({"body": "x", "messageId": number.to_string()}))
+        .collect();
+    let mut seen = std::collections::BTreeSet::new();
+    // The third end is the third error: the host stops for a second and goes on.
+    for part in messages.chunks(MESSAGES / 3) {
+        host.message("orders", json!(part)).await;
+        seen.insert(
+            host.envelope("one").await["envelope"]["Metadata"]["MessageId"]
+                .clone()
+                .to_string(),
+        );
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        pid = host.ready().await;
+    }
+    while seen.len() < MESSAGES {
+        seen.insert(
+            host.envelope("one").await["envelope"]["Metadata"]["MessageId"]
+                .clone()
+                .to_string(),
+        );
+    }
+    assert_eq!(host.counts("orders").await.1, 0);
+}

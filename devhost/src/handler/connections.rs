@@ -30,12 +30,17 @@ pub enum SendError {
     /// Nobody accepts connections.
     #[error("cannot connect to the handler: {0}")]
     Connect(std::io::Error),
-    /// The process ended while the request was waiting for a connection.
-    #[error("the handler's process ended")]
-    Gone,
     /// The connection broke in the middle.
     #[error("the handler broke the connection: {0}")]
     Exchange(hyper::Error),
+}
+
+/// A request without an answer.
+pub(super) enum Unanswered {
+    /// The process ended before it saw the request, which is given back.
+    Gone(Box<Request<HandlerBody>>),
+    /// The process may have seen it, or it cannot be reached.
+    Failed(SendError),
 }
 
 /// The pool.
@@ -63,8 +68,19 @@ impl Connections {
 
     /// Sends one request over a connection that is free, or a new one. Refused connections are tried again, ten times in
     /// all, as the host's proxy does.
-    pub async fn send(self: &Arc<Self>, mut request: Request<HandlerBody>) -> Result<Response<Incoming>, SendError> {
-        while let Some(mut sender) = self.take_idle() {
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<HandlerBody>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        loop {
+            let mut sender = match self.take_idle() {
+                Some(sender) => sender,
+                None => match self.connect_patiently().await {
+                    Ok(sender) => sender,
+                    Err(None) => return Err(Unanswered::Gone(Box::new(request))),
+                    Err(Some(error)) => return Err(Unanswered::Failed(SendError::Connect(error))),
+                },
+            };
             match sender.try_send_request(request).await {
                 Ok(response) => {
                     self.keep(sender);
@@ -73,14 +89,10 @@ impl Connections {
                 // The handler closed it while it was idle: the request was not sent, another connection may.
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
-                    None => return Err(SendError::Exchange(error.into_error())),
+                    None => return Err(Unanswered::Failed(SendError::Exchange(error.into_error()))),
                 },
             }
         }
-        let mut sender = self.connect_patiently().await?;
-        let response = sender.send_request(request).await.map_err(SendError::Exchange)?;
-        self.keep(sender);
-        Ok(response)
     }
 
     /// Opens one connection, without trying again.
@@ -100,18 +112,19 @@ impl Connections {
         Ok(sender)
     }
 
-    async fn connect_patiently(&self) -> Result<SendRequest<HandlerBody>, SendError> {
+    /// The error is `None` when the process has ended meanwhile.
+    async fn connect_patiently(&self) -> Result<SendRequest<HandlerBody>, Option<std::io::Error>> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
             match self.connect().await {
                 Ok(sender) => return Ok(sender),
-                Err(error) if tries == MOST_TRIES => return Err(SendError::Connect(error)),
+                Err(error) if tries == MOST_TRIES => return Err(Some(error)),
                 Err(_) => {}
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.gone.cancelled() => return Err(SendError::Gone),
+                () = self.gone.cancelled() => return Err(None),
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
             tries += 1;

@@ -1,5 +1,6 @@
 //! The handler: the process that runs the functions, from its start to its end.
 
+mod call;
 mod command;
 mod connections;
 mod errors;
@@ -9,6 +10,7 @@ mod probe;
 mod state;
 mod supervisor;
 
+pub use call::{CallError, Called, settle_doubt};
 pub use command::{HandlerCommand, emulator_with_port};
 pub use connections::{Connections, HandlerBody, SendError};
 pub use launcher::{LAUNCH_COMMAND, Launcher, launch};

@@ -64,6 +64,7 @@ pub(super) async fn run(announcement: Announcement) {
                 _ => return,
             }
         };
+        write_ready_file(&around, &live);
         if !lines.is_empty() {
             around.console.plain("");
             around.console.heading("Functions:");
@@ -73,7 +74,6 @@ pub(super) async fn run(announcement: Announcement) {
                 around.console.plain("");
             }
         }
-        write_ready_file(&around, &live);
         tokio::select! {
             () = live.gone.cancelled() => {}
             () = stop.cancelled() => return,

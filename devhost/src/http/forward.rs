@@ -31,7 +31,7 @@ pub(super) async fn forward(site: &Site, function: &Arc<Function>, request: Requ
     } else {
         Bytes::new()
     };
-    run_raw(site, function, id, async |live| {
+    run_raw(site, function, id, async |limit| {
         let mut headers = head.headers;
         drop_hop_by_hop(&mut headers);
         for name in [
@@ -59,7 +59,12 @@ pub(super) async fn forward(site: &Site, function: &Arc<Function>, request: Requ
         *request.method_mut() = head.method;
         *request.uri_mut() = target(&path, head.uri.query()).map_err(|error| InvokeError::Body(error.to_string()))?;
         *request.headers_mut() = headers;
-        let (mut head, body) = live.connections.send(request).await?.into_parts();
+        let (mut head, body) = site
+            .invoker
+            .call(function, request, Some(limit))
+            .await?
+            .response
+            .into_parts();
         let body = body
             .collect()
             .await

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::headers::drop_hop_by_hop;
 use super::{HostBody, Site, empty};
 use crate::config::Function;
-use crate::handler::{HandlerBody, Live, SendError};
+use crate::handler::{HandlerBody, SendError};
 use crate::invocation::{HOST_VERSION, InvokeError, Record};
 
 const HOST_VERSION_HEADER: HeaderName = HeaderName::from_static("x-azure-functions-hostversion");
@@ -36,9 +36,9 @@ pub(super) async fn proxy(
     peer: IpAddr,
 ) -> Response<HostBody> {
     let id = Uuid::new_v4();
-    run_raw(site, function, id, async |live| {
-        let request = outgoing(request, &live, id, peer, site.body_limit).map_err(InvokeError::Body)?;
-        let mut response = live.connections.send(request).await?;
+    run_raw(site, function, id, async |limit| {
+        let request = outgoing(request, id, peer, site.body_limit).map_err(InvokeError::Body)?;
+        let mut response = site.invoker.call(function, request, Some(limit)).await?.response;
         drop_hop_by_hop(response.headers_mut());
         Ok(response.map(Either::Right))
     })
@@ -52,26 +52,14 @@ pub(super) async fn run_raw(
     site: &Site,
     function: &Arc<Function>,
     id: Uuid,
-    exchange: impl AsyncFnOnce(Arc<Live>) -> Result<Response<HostBody>, InvokeError>,
+    exchange: impl AsyncFnOnce(Duration) -> Result<Response<HostBody>, InvokeError>,
 ) -> Response<HostBody> {
     let started = Instant::now();
-    let result = match site.invoker.handler().ready().await {
-        Err(error) => Err(InvokeError::from(error)),
-        Ok(live) => {
-            let limit = site.invoker.timeout();
-            let shortest = limit.map_or(ACTIVITY_TIMEOUT, |limit| limit.min(ACTIVITY_TIMEOUT));
-            let _under_way = live.in_flight.token();
-            if let Ok(result) = tokio::time::timeout(shortest, exchange(Arc::clone(&live))).await {
-                result
-            } else {
-                if limit == Some(shortest) {
-                    let reason = format!("{} ran longer than {shortest:?}", function.name);
-                    site.invoker.handler().kill(live.number, reason);
-                }
-                Err(InvokeError::TimedOut(shortest))
-            }
-        }
-    };
+    let limit = site
+        .invoker
+        .timeout()
+        .map_or(ACTIVITY_TIMEOUT, |limit| limit.min(ACTIVITY_TIMEOUT));
+    let result = exchange(limit).await;
     let duration = started.elapsed();
     site.invoker.tell(function, id, duration, result.as_ref().err());
     site.invoker.record(Record {
@@ -113,7 +101,6 @@ fn is_too_long(error: &hyper::Error) -> bool {
 
 fn outgoing(
     request: Request<Incoming>,
-    live: &Live,
     id: Uuid,
     peer: IpAddr,
     body_limit: usize,
@@ -131,7 +118,8 @@ fn outgoing(
     drop_hop_by_hop(headers);
     let value = |text: String| HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).map_err(|e| e.to_string());
     let id = value(id.to_string())?;
-    headers.insert(header::HOST, value(live.connections.address().to_string())?);
+    // Whoever sends it puts the handler's own there.
+    headers.remove(header::HOST);
     headers.insert(HOST_VERSION_HEADER, HeaderValue::from_static(HOST_VERSION));
     headers.insert(INVOCATION_ID, id.clone());
     headers.insert(MS_INVOCATION_ID, id);

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{History, InvokeError, Metadata, Outputs, Record, Reply};
 use crate::config::Function;
 use crate::console::{Console, Level};
-use crate::handler::{Handler, Live};
+use crate::handler::{CallError, Called, Handler, HandlerBody, settle_doubt};
 
 /// The version that this host gives itself out as.
 pub const HOST_VERSION: &str = "4.1037.0";
@@ -155,26 +155,58 @@ impl Invoker {
     }
 
     async fn exchange(&self, function: &Function, id: Uuid, envelope: &Value) -> Result<Reply, InvokeError> {
-        let live = self.0.handler.ready().await?;
-        let _under_way = live.in_flight.token();
-        let answer = post(&live, function, id, envelope);
-        let Some(limit) = self.0.timeout else {
-            return answer.await;
+        let request = request(function, id, envelope)?;
+        let mut called = self.call(function, request, self.0.timeout).await?;
+        let (status, headers) = (called.response.status().as_u16(), called.response.headers());
+        let content_type = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let body = Limited::new(called.response.body_mut(), REPLY_LIMIT).collect();
+        let body = match called.deadline {
+            None => body.await,
+            Some(deadline) => match tokio::time::timeout_at(deadline, body).await {
+                Ok(body) => body,
+                Err(_) => return Err(self.too_long(function, called.live.number, self.0.timeout.unwrap_or_default())),
+            },
         };
-        if let Ok(result) = tokio::time::timeout(limit, answer).await {
-            return result;
+        match body {
+            Ok(body) => Reply::accept(status, content_type.as_deref(), &body.to_bytes()),
+            Err(error) => {
+                settle_doubt(&called.live).await;
+                Err(InvokeError::Body(error.to_string()))
+            }
         }
+    }
+
+    /// Sends a request of `function` to the handler. One that is not answered within `limit` fails; where `limit` is
+    /// `functionTimeout`, the handler is killed, too.
+    pub(crate) async fn call(
+        &self,
+        function: &Function,
+        request: Request<HandlerBody>,
+        limit: Option<Duration>,
+    ) -> Result<Called, InvokeError> {
+        self.0.handler.call(request, limit).await.map_err(|error| match error {
+            CallError::NotReady(error) => error.into(),
+            CallError::Send(error) => error.into(),
+            CallError::TimedOut(life) if limit == self.0.timeout => {
+                self.too_long(function, life, limit.unwrap_or_default())
+            }
+            CallError::TimedOut(_) => InvokeError::TimedOut(limit.unwrap_or_default()),
+        })
+    }
+
+    fn too_long(&self, function: &Function, life: u64, limit: Duration) -> InvokeError {
         self.0
             .handler
-            .kill(live.number, format!("{} ran longer than {limit:?}", function.name));
-        Err(InvokeError::TimedOut(limit))
+            .kill(life, format!("{} ran longer than {limit:?}", function.name));
+        InvokeError::TimedOut(limit)
     }
 }
 
-async fn post(live: &Live, function: &Function, id: Uuid, envelope: &Value) -> Result<Reply, InvokeError> {
-    let body = Bytes::from(envelope.to_string());
-    let request = Request::post(format!("/{}", function.name))
-        .header(header::HOST, live.connections.address().to_string())
+fn request(function: &Function, id: Uuid, envelope: &Value) -> Result<Request<HandlerBody>, InvokeError> {
+    Request::post(format!("/{}", function.name))
         .header(header::USER_AGENT, USER_AGENT)
         .header(
             header::CONTENT_TYPE,
@@ -182,17 +214,6 @@ async fn post(live: &Live, function: &Function, id: Uuid, envelope: &Value) -> R
         )
         .header("X-Azure-Functions-HostVersion", HOST_VERSION)
         .header("X-Azure-Functions-InvocationId", id.to_string())
-        .body(Either::Left(Full::new(body)))
-        .map_err(|error| InvokeError::Body(error.to_string()))?;
-    let (head, body) = live.connections.send(request).await?.into_parts();
-    let body = Limited::new(body, REPLY_LIMIT)
-        .collect()
-        .await
-        .map_err(|error| InvokeError::Body(error.to_string()))?
-        .to_bytes();
-    let content_type = head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    Reply::accept(head.status.as_u16(), content_type, &body)
+        .body(Either::Left(Full::new(Bytes::from(envelope.to_string()))))
+        .map_err(|error| InvokeError::Body(error.to_string()))
 }
