@@ -185,6 +185,113 @@ pub(crate) fn normalise(mut request: http::Request<Body>) -> http::Request<Body>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        OPERATIONS, Operation,
+        http::{Answer, Shared},
+    };
+    use axum::{Router, handler::Handler, middleware::from_fn_with_state, routing::get};
+    use http_body_util::BodyExt as _;
+    use inventory_app::{App, Settings};
+    use serde_json::Value;
+    use std::sync::Arc;
+    use tower::ServiceExt as _;
+
+    fn operation(name: &str) -> &'static Operation {
+        OPERATIONS.iter().find(|operation| operation.name == name).unwrap()
+    }
+
+    /// A program that is never ready, over a database that is never opened.
+    fn shared() -> Arc<Shared> {
+        let settings = [
+            ("DATABASE_URL", "sqlite:/nowhere/at/all.db"),
+            (
+                "ServiceBusConnection",
+                "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=name;SharedAccessKey=key;UseDevelopmentEmulator=true",
+            ),
+        ];
+        let values = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Shared::new(App::build(Settings::from_values(&values).unwrap()).unwrap())
+    }
+
+    /// What the edge of the named function makes of a handler.
+    async fn call<H: Handler<T, Context>, T: 'static>(
+        shared: Arc<Shared>,
+        name: &str,
+        handler: H,
+    ) -> (Response, Value) {
+        let context = Context {
+            shared,
+            operation: operation(name),
+        };
+        let route = get(handler)
+            .route_layer(from_fn_with_state(context.clone(), edge))
+            .with_state(context);
+        let request = Request::builder().uri("/x").body(Body::empty()).unwrap();
+        let response = Router::new().route("/x", route).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap_or_default();
+        (Response::from_parts(parts, Body::empty()), body)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_without_details() {
+        async fn panics() -> Answer {
+            panic!("the secret is 42")
+        }
+        let (response, body) = call(shared(), "system_live", panics).await;
+        assert_eq!(response.status(), 500);
+        assert_eq!(body["code"], "internal");
+        assert_eq!(body["instance"], "/x");
+        assert!(!body.to_string().contains("42"));
+        assert!(response.headers().contains_key(X_REQUEST_ID));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_takes_too_long_is_given_up() {
+        let shared = shared();
+        let limit = shared.app.settings().request_timeout;
+        let started = tokio::time::Instant::now();
+        let (response, body) = call(shared, "system_live", std::future::pending::<()>).await;
+        assert_eq!(
+            (response.status().as_u16(), &body["code"]),
+            (503, &Value::from("timed_out"))
+        );
+        assert!(response.headers().contains_key(http::header::RETRY_AFTER));
+        assert!(started.elapsed() >= limit);
+    }
+
+    #[tokio::test]
+    async fn more_requests_than_can_be_served_are_refused_and_signs_of_life_are_not() {
+        let shared = shared();
+        let all = shared.permits.available_permits();
+        let taken = shared.permits.try_acquire_many(all as u32).unwrap();
+        let (response, body) = call(shared.clone(), "products_list", || async {}).await;
+        assert_eq!(
+            (response.status().as_u16(), &body["code"]),
+            (503, &Value::from("overloaded"))
+        );
+        assert!(response.headers().contains_key(http::header::RETRY_AFTER));
+        let (response, _) = call(shared.clone(), "system_live", || async {}).await;
+        assert_eq!(response.status(), 200);
+        drop(taken);
+        assert_eq!(shared.permits.available_permits(), all);
+    }
+
+    #[tokio::test]
+    async fn callers_are_named() {
+        async fn who(request: Request) -> String {
+            let (identity, _) = request.extensions().get::<(Identity, RequestId)>().unwrap();
+            format!("\"{}\"", identity.actor)
+        }
+        let (_, body) = call(shared(), "system_live", who).await;
+        assert_eq!(body, "anonymous");
+        let headers = HeaderMap::new();
+        let timer = identity::identify(operation("stock_sweep"), &headers).unwrap();
+        assert_eq!(timer.actor, "stock_sweep");
+    }
 
     #[test]
     fn paths_have_one_form() {

@@ -245,4 +245,30 @@ mod tests {
         words.dedup();
         assert_eq!(words.len(), count);
     }
+
+    #[test]
+    fn every_error_has_its_status() {
+        for (error, status, word) in [
+            (Error::Refused(Refusal::not_found("product", 1)), 404, "not_found"),
+            (
+                Error::Refused(Refusal::VersionMismatch { current: 2 }),
+                412,
+                "version_mismatch",
+            ),
+            (Error::Refused(Refusal::VersionRequired), 428, "version_required"),
+            (
+                Error::Refused(Refusal::conflict(Conflict::SkuTaken, "…")),
+                409,
+                "sku_taken",
+            ),
+            (Error::Refused(Refusal::invalid("/a", "b", "c")), 422, "invalid"),
+            (Error::IdempotencyInUse, 409, "idempotency_in_progress"),
+            (Error::IdempotencyMismatch, 422, "idempotency_key_reused"),
+            (Error::Unavailable, 503, "unavailable"),
+            (Error::Internal, 500, "internal"),
+        ] {
+            let code = Problem::from(error).code();
+            assert_eq!((code.status, code.word), (status, word));
+        }
+    }
 }

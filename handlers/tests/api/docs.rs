@@ -1,0 +1,64 @@
+use crate::client::Api;
+use http::Method;
+
+#[tokio::test]
+async fn the_pages_need_nothing_from_elsewhere() {
+    let api = Api::unstarted(&[]);
+    for path in ["/docs", "/redoc"] {
+        let page = api.get(path).await.expect(200);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("http"));
+        let html = String::from_utf8(page.bytes).unwrap();
+        assert!(!html.contains("http"), "{html}");
+        assert!(html.contains("/openapi.json") || html.contains("swagger-start.js"));
+        for reference in html.split("/docs/assets/").skip(1) {
+            let file = reference.split('"').next().unwrap();
+            api.get(&format!("/docs/assets/{file}")).await.expect(200);
+        }
+    }
+    let start = api.get("/docs/assets/swagger-start.js").await.expect(200);
+    assert!(String::from_utf8(start.bytes).unwrap().contains("/openapi.json"));
+    api.get("/docs/assets/nothing.js").await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn files_are_sent_as_the_client_takes_them() {
+    let api = Api::unstarted(&[]);
+    for (file, begins) in [
+        ("swagger-ui-bundle.js", "/*! For license"),
+        ("swagger-ui.css", ".swagger-ui"),
+        ("redoc.standalone.js", "/*! For license"),
+    ] {
+        let path = format!("/docs/assets/{file}");
+        let small = api
+            .send(Method::GET, &path, &[("accept-encoding", "gzip, br")], "")
+            .await
+            .expect(200);
+        assert_eq!(small.header("content-encoding"), Some("gzip"));
+        assert_eq!(small.bytes[..2], [0x1f, 0x8b]);
+        let plain = api.get(&path).await.expect(200);
+        assert_eq!(plain.header("content-encoding"), None);
+        assert_eq!(plain.header("vary"), Some("accept-encoding"));
+        assert_eq!(plain.header("content-type"), small.header("content-type"));
+        let text = String::from_utf8(plain.bytes).unwrap();
+        assert!(text.starts_with(begins), "{file}: {}", &text[..60]);
+        let last = text.trim_end().lines().last().unwrap();
+        assert!(
+            !last.starts_with("//# sourceMappingURL="),
+            "{file} asks for a file that is not there"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_served() {
+    let api = Api::unstarted(&[]);
+    let answer = api.get("/openapi.json").await.expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.body()["openapi"], "3.1.0");
+    assert_eq!(
+        answer.body(),
+        serde_json::to_value(inventory_handlers::openapi_document()).unwrap()
+    );
+}

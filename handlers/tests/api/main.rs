@@ -1,0 +1,14 @@
+//! The functions, called through the router over a SQLite database of their own.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod client;
+
+mod batches;
+mod catalogue;
+mod consistency;
+mod docs;
+mod forms;
+mod orders;
+mod settings;
+mod stock;
+mod system;

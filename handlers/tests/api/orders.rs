@@ -1,0 +1,139 @@
+use crate::client::Api;
+use http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const ORDERS: &str = "/api/v1/orders";
+
+/// Delivers an order's message to `orders_process`, as the relay and the queue would.
+async fn decide(api: &Api, order: &Value) -> Value {
+    let id = order["id"].as_str().unwrap();
+    let message = json!({ "order_id": id, "customer": order["customer"], "on_shortage": order["on_shortage"],
+        "hold_minutes": order["hold_minutes"], "lines": order["lines"] });
+    let answer = api
+        .deliver("orders_process", &[(id, &message.to_string())])
+        .await
+        .expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    api.get(&format!("{ORDERS}/{id}")).await.expect(200).body()
+}
+
+#[tokio::test]
+async fn an_order_is_taken_decided_and_shipped() {
+    let api = Api::new().await;
+    let (product, item) = api.product("TEA", 10, 0).await;
+    let new = json!({ "customer": "C-1", "lines": [{ "product_id": product, "quantity": 4 }] });
+    let taken = api.post(ORDERS, &new).await.expect(202);
+    let order = taken.body();
+    let path = format!("{ORDERS}/{}", order["id"].as_str().unwrap());
+    assert_eq!(taken.header("location"), Some(path.as_str()));
+    assert_eq!(order["status"], "pending");
+    assert_eq!(api.get(&path).await.body(), order);
+
+    let decided = decide(&api, &order).await;
+    assert_eq!(decided["status"], "confirmed");
+    assert_eq!(
+        api.get(&format!("/api/v1/inventory/{item}")).await.number("available"),
+        6
+    );
+    // The same message again changes nothing.
+    assert_eq!(decide(&api, &order).await, decided);
+
+    let tag = api.get(&path).await.header("etag").unwrap().to_owned();
+    let stale = api
+        .send(Method::POST, &format!("{path}/ship"), &[("if-match", "\"1\"")], "")
+        .await;
+    stale.problem(412, "version_mismatch");
+    let shipped = api
+        .send(Method::POST, &format!("{path}/ship"), &[("if-match", &tag)], "{}")
+        .await
+        .expect(200);
+    assert_eq!(shipped.body()["status"], "shipped");
+    assert_eq!(
+        api.get(&format!("/api/v1/inventory/{item}")).await.number("quantity"),
+        6
+    );
+    let late = api.send(Method::POST, &format!("{path}/cancel"), &[], "").await;
+    late.problem(409, "order_state");
+}
+
+#[tokio::test]
+async fn an_order_beyond_the_stock_is_rejected_and_one_can_be_cancelled() {
+    let api = Api::new().await;
+    let (product, item) = api.product("TEA", 10, 0).await;
+    let new = json!({ "customer": "C-1", "lines": [{ "product_id": product, "quantity": 11 }] });
+    let order = api.post(ORDERS, &new).await.expect(202).body();
+    let decided = decide(&api, &order).await;
+    assert_eq!(
+        (decided["status"].as_str(), decided["reason"].as_str()),
+        (Some("rejected"), Some("insufficient_stock"))
+    );
+
+    let new = json!({ "customer": "C-2", "lines": [{ "sku": "TEA", "quantity": 10 }] });
+    let order = api.post(ORDERS, &new).await.expect(202).body();
+    assert_eq!(decide(&api, &order).await["status"], "confirmed");
+    let path = format!("{ORDERS}/{}/cancel", order["id"].as_str().unwrap());
+    assert_eq!(
+        api.send(Method::POST, &path, &[], "").await.expect(200).body()["status"],
+        "cancelled"
+    );
+    assert_eq!(
+        api.get(&format!("/api/v1/inventory/{item}")).await.number("available"),
+        10
+    );
+
+    let of_one = api
+        .get(&format!("{ORDERS}?customer=C-2&status=cancelled&count=true"))
+        .await;
+    assert_eq!((of_one.items().len(), of_one.header("x-total-count")), (1, Some("1")));
+}
+
+#[tokio::test]
+async fn orders_that_cannot_be_are_refused() {
+    let api = Api::new().await;
+    let (product, _) = api.product("TEA", 10, 0).await;
+    for (body, pointer) in [
+        (json!({ "customer": "C", "lines": [] }), "/lines"),
+        (json!({ "lines": [] }), "/customer"),
+        (
+            json!({ "customer": "C", "lines": [{ "product_id": product, "quantity": 0 }] }),
+            "/lines/0/quantity",
+        ),
+        (json!({ "customer": "C", "lines": [{ "quantity": 1 }] }), "/lines/0"),
+        (
+            json!({ "customer": "C", "lines": [{ "product_id": product, "quantity": "two" }] }),
+            "/lines/0/quantity",
+        ),
+        (
+            json!({ "customer": "C", "lines": [{ "product_id": 4711, "quantity": 1 }] }),
+            "/lines/0/product_id",
+        ),
+        (
+            json!({ "customer": "C", "on_shortage": "panic", "lines": [] }),
+            "/on_shortage",
+        ),
+    ] {
+        let answer = api.post(ORDERS, &body).await.problem(422, "invalid");
+        assert_eq!(answer.pointers(), [pointer], "{body}");
+    }
+    assert_eq!(api.get(ORDERS).await.items().len(), 0);
+    let unknown = Uuid::nil();
+    api.get(&format!("{ORDERS}/{unknown}")).await.problem(404, "not_found");
+    api.get(&format!("{ORDERS}/17")).await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_timers_answer_as_the_host_expects() {
+    let api = Api::new().await;
+    for function in ["stock_sweep", "orders_expire", "outbox_relay", "stock_reconcile"] {
+        let answer = api.tick(function).await.expect(200);
+        let body = answer.body();
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{function}");
+        assert_eq!(
+            (&body["Outputs"], &body["ReturnValue"]),
+            (&json!({}), &Value::Null),
+            "{function}"
+        );
+        assert_eq!(body["Logs"].as_array().map(Vec::len), Some(1), "{function}");
+    }
+}

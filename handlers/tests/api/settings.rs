@@ -1,0 +1,53 @@
+//! One truth about settings: what the program reads, the example and the documentation are equal.
+
+use serde_json::Value;
+use std::{collections::BTreeSet, path::Path};
+
+/// What the Functions host reads, beside the program's own.
+const OF_THE_HOST: &[&str] = &["AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"];
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+}
+
+fn example() -> serde_json::Map<String, Value> {
+    let example: Value = serde_json::from_str(&read("local.settings.json.example")).unwrap();
+    assert_eq!(example["IsEncrypted"], false);
+    example["Values"].as_object().unwrap().clone()
+}
+
+#[test]
+fn example_and_documentation_name_every_setting() {
+    let known: BTreeSet<_> = inventory_app::settings::NAMES
+        .iter()
+        .chain(OF_THE_HOST)
+        .map(|name| (*name).to_owned())
+        .collect();
+    let in_example: BTreeSet<_> = example().keys().cloned().collect();
+    assert_eq!(in_example, known);
+    // One row of a table each: | `NAME` | …
+    let documented: BTreeSet<_> = read("docs/settings.md")
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("| `")?
+                .split_once('`')
+                .map(|(name, _)| name.to_owned())
+        })
+        .collect();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn the_example_is_valid_and_says_the_defaults() {
+    let values = example()
+        .into_iter()
+        .map(|(name, value)| (name, value.as_str().unwrap().to_owned()))
+        .collect();
+    let given = inventory_app::Settings::from_values(&values).unwrap();
+    let only_needed = values
+        .into_iter()
+        .filter(|(name, _)| ["DATABASE_URL", "ServiceBusConnection", "MIGRATE_ON_START"].contains(&name.as_str()))
+        .collect();
+    let default = inventory_app::Settings::from_values(&only_needed).unwrap();
+    assert_eq!(format!("{given:?}"), format!("{default:?}"));
+}
