@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
 
 use super::{Schedule, ScheduleStatus, StatusStore, TimerBoard, TimerEntry, timer_call};
@@ -69,7 +70,7 @@ pub async fn run(timer: TimerRunner) {
         }
         timer.show(status.as_ref(), next, true);
         let fired = OffsetDateTime::now_utc();
-        let reason = format!("Timer fired at {}", fired.replace_nanosecond(0).unwrap_or(fired));
+        let reason = format!("Timer fired at {}", fired.format(&Rfc3339).unwrap_or_default());
         let call = timer_call(&timer.function, &timer.schedule, status.as_ref(), past_due, reason);
         // A failure has been told; the schedule goes on.
         let _ = timer.invoker.invoke(&timer.function, call).await;
