@@ -64,7 +64,10 @@ fn line(message: &ParkedMessage) -> String {
     } else {
         ""
     };
-    format!("{id:>6}  {parked_at}  {reason:<15}  {message_id}: {detail}{replayed}\n")
+    format!(
+        "{id:>6}  {parked_at}  {:<15}  {message_id}: {detail}{replayed}\n",
+        reason.as_str()
+    )
 }
 
 async fn show(app: &App, id: i64, output: Output) -> Result<u8, Failure> {

@@ -10,6 +10,7 @@ use crate::group::Group;
 use crate::settings;
 use crate::signals::Signals;
 use crate::workspace::{self, Profile};
+use database::Database;
 use ready::Ready;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -50,7 +51,7 @@ struct Session<'a> {
     options: &'a Options,
     root: PathBuf,
     data: PathBuf,
-    database_url: String,
+    database: Database,
     profile: Profile,
 }
 
@@ -79,7 +80,7 @@ impl<'a> Session<'a> {
             None => root.join(".inventory"),
         };
         std::fs::create_dir_all(data.join("devhost")).context(data.display())?;
-        let database_url = database::choose(options, &root, &data)?;
+        let database = Database::choose(options, &root, &data)?;
         let profile = Profile::of(options.release);
         if !Group::spawn(workspace::build(profile))?.wait().await?.success() {
             return Err(Failure::new("the build failed"));
@@ -88,7 +89,7 @@ impl<'a> Session<'a> {
             options,
             root,
             data,
-            database_url,
+            database,
             profile,
         })
     }
@@ -142,8 +143,10 @@ impl<'a> Session<'a> {
             } else {
                 "--watch-binary"
             })
-            .env(HANDLER_SETTING, workspace::program(self.profile, "inventory-handler"))
-            .env("DATABASE_URL", &self.database_url);
+            .env(HANDLER_SETTING, workspace::program(self.profile, "inventory-handler"));
+        if !self.database.in_settings {
+            command.env("DATABASE_URL", &self.database.url);
+        }
         command
     }
 
@@ -151,7 +154,7 @@ impl<'a> Session<'a> {
     async fn welcome(&self, port: u16) {
         if !self.options.no_demo {
             let program = workspace::program(self.profile, "inventory");
-            match demo::load(port, &program, &self.root, &self.database_url).await {
+            match demo::load(port, &program, &self.root, &self.database.url).await {
                 Ok(true) => println!("Loaded the demo catalogue (demo/products.csv)."),
                 Ok(false) => {}
                 Err(failure) => eprintln!("The demo catalogue is not loaded: {failure}"),
