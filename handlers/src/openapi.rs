@@ -8,6 +8,14 @@ use crate::{
         query::{Kind, Parameter},
     },
 };
+use inventory_domain::{
+    alert::AlertStatus,
+    low_stock::Severity,
+    movement::{MovementKind, Reason},
+    order::{OnShortage, OrderReason, OrderStatus},
+    parked::ParkReason,
+    product::ProductStatus,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::{
@@ -80,6 +88,7 @@ pub fn document() -> OpenApi {
         }
     }
     schemas.extend(nested);
+    spell(&mut schemas);
     let mut components = Components::new();
     components.schemas = schemas;
     components.headers = headers();
@@ -98,6 +107,29 @@ pub fn document() -> OpenApi {
             TagBuilder::new().name(*name).description(Some(*description)).build()
         })))
         .build()
+}
+
+/// Gives closed sets of words the words that are sent: what the derive makes of them are the names of the Rust variants,
+/// since it does not see a `serde(rename)` that a macro has written.
+fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    macro_rules! spell {
+        ($($words:ty),+ $(,)?) => {$(
+            if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(&*<$words>::name()) {
+                object.enum_values = Some(<$words>::ALL.iter().map(|word| json!(word.as_str())).collect());
+            }
+        )+};
+    }
+    spell!(
+        AlertStatus,
+        MovementKind,
+        OnShortage,
+        OrderReason,
+        OrderStatus,
+        ParkReason,
+        ProductStatus,
+        Reason,
+        Severity,
+    );
 }
 
 fn http_method(method: &str) -> HttpMethod {

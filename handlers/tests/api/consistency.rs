@@ -289,6 +289,98 @@ fn every_operation_is_described_with_examples_and_problems() {
     }
 }
 
+/// What of `value` is not as `schema` says, as far as our document uses JSON Schema.
+fn violations(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+    if let Some(target) = schema["$ref"].as_str() {
+        let target = document.pointer(target.strip_prefix('#').unwrap()).unwrap();
+        return violations(document, target, value);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let fitting = choices
+            .iter()
+            .filter(|choice| violations(document, choice, value).is_empty());
+        return if fitting.count() == 1 {
+            Vec::new()
+        } else {
+            vec![format!("{value} fits not one of {choices:?}")]
+        };
+    }
+    let mut found = Vec::new();
+    let types = match &schema["type"] {
+        Value::String(one) => vec![one.as_str()],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let is_of = |kind: &&str| match *kind {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("unknown type {other}"),
+    };
+    if !types.is_empty() && !types.iter().any(is_of) {
+        found.push(format!("{value} is not {types:?}"));
+    }
+    if let Some(words) = schema["enum"].as_array()
+        && !words.contains(value)
+    {
+        found.push(format!("{value} is not one of {words:?}"));
+    }
+    if let Some(members) = value.as_object() {
+        let required = schema["required"].as_array().into_iter().flatten();
+        for name in required.filter_map(Value::as_str) {
+            if !members.contains_key(name) {
+                found.push(format!("{name} is missing"));
+            }
+        }
+        for (name, member) in members {
+            match schema["properties"].get(name) {
+                Some(schema) => found.extend(violations(document, schema, member)),
+                None if types.is_empty() => {}
+                None => found.push(format!("{name} is not in the schema")),
+            }
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        found.extend(violations(document, &schema["items"], item));
+    }
+    found
+}
+
+#[test]
+fn every_example_is_as_its_schema_says() {
+    let document = serde_json::to_value(openapi_document()).unwrap();
+    let mut checked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let answers = operation["responses"].as_object().unwrap().values();
+            let contents = answers
+                .chain(operation.get("requestBody"))
+                .filter_map(|part| part["content"].as_object());
+            for content in contents.flat_map(|content| content.values()) {
+                let several = content["examples"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(_, example)| &example["value"]);
+                for example in several.chain(content.get("example")) {
+                    let found = violations(&document, &content["schema"], example);
+                    assert!(found.is_empty(), "{method} {path}: {found:?}");
+                    checked += 1;
+                }
+            }
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let found = violations(&document, &parameter["schema"], &parameter["example"]);
+                assert!(found.is_empty(), "{method} {path}: {found:?}");
+            }
+        }
+    }
+    assert!(checked > 100, "{checked}");
+}
+
 #[test]
 fn every_reference_in_the_document_leads_somewhere() {
     fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {

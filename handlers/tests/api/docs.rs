@@ -1,5 +1,8 @@
 use crate::client::Api;
 use http::Method;
+use sha2::{Digest as _, Sha256};
+
+const NOTICE: &str = include_str!("../../assets/NOTICE");
 
 #[tokio::test]
 async fn the_pages_need_nothing_from_elsewhere() {
@@ -10,7 +13,7 @@ async fn the_pages_need_nothing_from_elsewhere() {
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("http"));
         let html = String::from_utf8(page.bytes).unwrap();
-        assert!(!html.contains("http"), "{html}");
+        assert!(!html.contains("http:") && !html.contains("https:"), "{html}");
         assert!(html.contains("/openapi.json") || html.contains("swagger-start.js"));
         for reference in html.split("/docs/assets/").skip(1) {
             let file = reference.split('"').next().unwrap();
@@ -41,6 +44,12 @@ async fn files_are_sent_as_the_client_takes_them() {
         assert_eq!(plain.header("content-encoding"), None);
         assert_eq!(plain.header("vary"), Some("accept-encoding"));
         assert_eq!(plain.header("content-type"), small.header("content-type"));
+        // A file that was changed by accident may still look like itself.
+        let digest: String = Sha256::digest(&plain.bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert!(NOTICE.contains(&format!("{digest}  {file}\n")), "{file}: {digest}");
         let text = String::from_utf8(plain.bytes).unwrap();
         assert!(text.starts_with(begins), "{file}: {}", &text[..60]);
         let last = text.trim_end().lines().last().unwrap();
