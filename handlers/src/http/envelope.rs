@@ -4,13 +4,13 @@
 //! text, objects arrive as they are. So each value is read as what it is, and where that is a string, as what the string
 //! holds. An answer is JSON with status 200 and never empty: an empty one would hang until the host's time-out.
 
-use super::{Answer, Context, Problem, input, json, problem, write};
+use super::{Answer, Context, Problem, idempotency::hex, input, json, problem, write};
 use axum::extract::{FromRequest, Request};
 use inventory_app::{App, Caller, orders::IncomingMessage};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
-use std::{borrow::Cow, collections::HashMap, fmt::Write as _};
+use std::{borrow::Cow, collections::HashMap};
 
 /// Bytes of an invocation: a batch of 256 messages of 256 KiB, and what encoding adds to them, stays near the host's own
 /// limit of 100 MiB.
@@ -218,12 +218,7 @@ impl Metadata {
                 _ => format!("sequence:{number}"),
             };
         }
-        let mut id = "body:".to_owned();
-        for byte in Sha256::digest(body.as_bytes()) {
-            // Writing to a string cannot fail.
-            let _ = write!(id, "{byte:02x}");
-        }
-        id
+        format!("body:{}", hex(&Sha256::digest(body.as_bytes())))
     }
 
     /// Why the broker gave up on the message: `reason: description`.

@@ -31,12 +31,18 @@ pub(crate) fn read(
     for part in [method.as_str().as_bytes(), b"\n", path.as_bytes(), b"\n", body] {
         hash.update(part);
     }
-    let mut fingerprint = String::with_capacity(64);
-    for byte in hash.finalize() {
-        // Writing to a string cannot fail.
-        let _ = write!(fingerprint, "{byte:02x}");
-    }
+    let fingerprint = hex(&hash.finalize());
     Ok(Some(Idempotency { key, fingerprint }))
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn malformed() -> Problem {

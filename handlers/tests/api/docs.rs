@@ -1,6 +1,7 @@
 use crate::client::Api;
 use http::Method;
 use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 
 const NOTICE: &str = include_str!("../../assets/NOTICE");
 
@@ -45,10 +46,10 @@ async fn files_are_sent_as_the_client_takes_them() {
         assert_eq!(plain.header("vary"), Some("accept-encoding"));
         assert_eq!(plain.header("content-type"), small.header("content-type"));
         // A file that was changed by accident may still look like itself.
-        let digest: String = Sha256::digest(&plain.bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut digest = String::new();
+        for byte in Sha256::digest(&plain.bytes) {
+            write!(digest, "{byte:02x}").unwrap();
+        }
         assert!(NOTICE.contains(&format!("{digest}  {file}\n")), "{file}: {digest}");
         let text = String::from_utf8(plain.bytes).unwrap();
         assert!(text.starts_with(begins), "{file}: {}", &text[..60]);
