@@ -1,7 +1,7 @@
 //! Moments in time, UTC, in whole microseconds: what both database engines and JSON keep without loss.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// A moment, in microseconds since the Unix epoch. As JSON: RFC 3339, UTC, always six fractional digits, so that text
 /// order is time order.
@@ -50,10 +50,34 @@ impl From<OffsetDateTime> for Timestamp {
     }
 }
 
+/// The length of a timestamp's text.
+const TEXT_BYTES: usize = "1970-01-01T00:00:00.000000Z".len();
+
+impl Timestamp {
+    /// The text, on the stack: a list has two of them a row, and the general formatter took half the time of its JSON.
+    fn text(self) -> [u8; TEXT_BYTES] {
+        let moment = self.to_datetime();
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let mut put = |at: std::ops::Range<usize>, mut value: u32| {
+            for place in text[at].iter_mut().rev() {
+                *place = b'0' + (value % 10) as u8;
+                value /= 10;
+            }
+        };
+        put(0..4, moment.year().unsigned_abs());
+        put(5..7, u32::from(u8::from(moment.month())));
+        put(8..10, u32::from(moment.day()));
+        put(11..13, u32::from(moment.hour()));
+        put(14..16, u32::from(moment.minute()));
+        put(17..19, u32::from(moment.second()));
+        put(20..26, moment.microsecond());
+        text
+    }
+}
+
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
-        f.write_str(&self.to_datetime().format(format).map_err(|_| std::fmt::Error)?)
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| std::fmt::Error)?)
     }
 }
 
@@ -65,7 +89,7 @@ impl std::fmt::Debug for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.text()).map_err(serde::ser::Error::custom)?)
     }
 }
 
@@ -104,6 +128,15 @@ mod tests {
             let text = moment.to_string();
             assert_eq!(text.len(), "1970-01-01T00:00:00.000000Z".len());
             assert_eq!(Timestamp::parse(&text), Some(moment));
+        }
+    }
+
+    #[test]
+    fn text_is_what_the_time_crate_says() {
+        for micros in [0, 1_764_000_000_123_456, 951_827_696_789_012, 253_402_300_799_999_999] {
+            let moment = Timestamp::from_micros(micros);
+            let parsed = OffsetDateTime::parse(&moment.to_string(), &Rfc3339).unwrap();
+            assert_eq!(parsed, moment.to_datetime());
         }
     }
 

@@ -178,7 +178,7 @@ pub(super) fn never() -> OffsetDateTime {
     time::macros::datetime!(9999-12-31 23:59:59 UTC)
 }
 
-/// `from` plus `duration`, at most [`never`].
+/// `from` plus `duration`, at most [`never()`].
 pub(super) fn later(from: i64, duration: Duration) -> i64 {
     let duration = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     from.saturating_add(duration).min(to_micros(never()))

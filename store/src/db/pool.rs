@@ -141,6 +141,8 @@ impl Store {
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(options.statement_timeout)
                 .statement_cache_capacity(256)
+                // A page of a list goes from SQLite's thread to ours in one go.
+                .row_buffer_size(1_024)
                 .pragma("cache_size", "-32000");
             Pool::Sqlite(
                 SqlitePoolOptions::new()
