@@ -3,6 +3,7 @@
 //! The first thing a newcomer builds, so it depends on little.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bench;
 mod dev;
 mod failure;
 mod group;
@@ -39,6 +40,8 @@ enum Command {
     Package(package::Options),
     /// Calls a queue or timer function of a running `cargo xtask dev`.
     Invoke(invoke::Options),
+    /// Measures the release build on throw-away databases, with `pgbench` for comparison.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,5 +61,6 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Test(options) => test::run(&options),
         Command::Package(options) => package::run(&options),
         Command::Invoke(options) => invoke::run(&options).await,
+        Command::Bench(options) => bench::run(&options).await,
     }
 }

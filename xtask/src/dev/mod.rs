@@ -11,14 +11,14 @@ use crate::settings;
 use crate::signals::Signals;
 use crate::workspace::{self, Profile};
 use database::Database;
-use ready::Ready;
+pub(crate) use ready::Ready;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use watch::Rebuild;
 
 /// Overrides host.json, which says what is true in Azure: there the handler lies beside it.
-const HANDLER_SETTING: &str = "AzureFunctionsJobHost__customHandler__description__defaultExecutablePath";
+pub(crate) const HANDLER_SETTING: &str = "AzureFunctionsJobHost__customHandler__description__defaultExecutablePath";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -105,8 +105,7 @@ impl<'a> Session<'a> {
         let mut host = Group::spawn(self.host(ready.path()))?;
         let ended = {
             let welcome = async {
-                let port = ready.wait().await;
-                self.welcome(port).await;
+                self.welcome(ready.wait().await.port).await;
                 std::future::pending::<()>().await;
             };
             tokio::select! {

@@ -6,8 +6,16 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
+/// What the host writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    pub(crate) port: u16,
+    pub(crate) process_id: u32,
+    pub(crate) handler_process_id: u32,
+}
+
 /// Waits for the host's ready file.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     path: PathBuf,
     changes: watch::Receiver<()>,
     _watcher: RecommendedWatcher,
@@ -15,7 +23,7 @@ pub(super) struct Ready {
 
 impl Ready {
     /// Begins to watch, and removes the file of an earlier run.
-    pub(super) fn new(data: &Path) -> Result<Self> {
+    pub(crate) fn new(data: &Path) -> Result<Self> {
         let path = data.join("ready.json");
         if path.exists() {
             std::fs::remove_file(&path).context(path.display())?;
@@ -32,16 +40,16 @@ impl Ready {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns the port on which the functions answer, once they do.
-    pub(super) async fn wait(&self) -> u16 {
+    /// Returns once the functions answer.
+    pub(crate) async fn wait(&self) -> Written {
         let mut changes = self.changes.clone();
         loop {
-            if let Some(port) = self.port() {
-                return port;
+            if let Some(written) = self.read() {
+                return written;
             }
             if changes.changed().await.is_err() {
                 // The watcher is gone, which only dropping us does.
@@ -50,9 +58,14 @@ impl Ready {
         }
     }
 
-    fn port(&self) -> Option<u16> {
+    fn read(&self) -> Option<Written> {
         let ready: Value = serde_json::from_slice(&std::fs::read(&self.path).ok()?).ok()?;
-        ready["port"].as_u64().and_then(|port| u16::try_from(port).ok())
+        let number = |name: &str| ready[name].as_u64();
+        Some(Written {
+            port: u16::try_from(number("port")?).ok()?,
+            process_id: u32::try_from(number("pid")?).ok()?,
+            handler_process_id: u32::try_from(number("handler_pid")?).ok()?,
+        })
     }
 }
 
