@@ -1,8 +1,8 @@
 //! Stock items in the database: lock, change, settle.
 //!
 //! Every change of a level takes the same way: the items are locked in the order of their ids, changed in memory
-//! ([`LockedItem::change`] records the movement), and settled ([`settle`] evaluates the low-stock policy), which gives the rows
-//! of the [`LEVELS`] writes.
+//! (`LockedItem::change` records the movement), and settled (`settle` evaluates the low-stock policy), which gives the rows
+//! of the `LEVELS` writes.
 
 use crate::{
     StoreError, Tx,
