@@ -239,13 +239,13 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_problem_without_details() {
         async fn panics() -> Answer {
-            panic!("the secret is 42")
+            panic!("the secret is melon")
         }
         let (response, body) = call(shared(), "system_live", panics).await;
         assert_eq!(response.status(), 500);
         assert_eq!(body["code"], "internal");
         assert_eq!(body["instance"], "/x");
-        assert!(!body.to_string().contains("42"));
+        assert!(!body.to_string().contains("melon"));
         assert!(response.headers().contains_key(X_REQUEST_ID));
     }
 
