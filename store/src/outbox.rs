@@ -89,7 +89,7 @@ pub async fn claim(
              SELECT e.subject FROM deliveries e
              WHERE e.destination = $1 AND e.state = 'pending' AND e.next_at <= $4
                AND NOT EXISTS (SELECT 1 FROM relay_leases x WHERE x.destination = $1 AND x.subject = e.subject AND x.expires_at > $4)
-               AND NOT EXISTS (SELECT 1 FROM deliveries f WHERE f.destination = $1 AND f.subject = e.subject AND f.state = 'pending' AND f.next_at > $4)
+               AND NOT EXISTS (SELECT 1 FROM deliveries f WHERE f.destination = $1 AND f.subject = e.subject AND f.state = 'pending' AND f.next_at > 0 AND f.next_at > $4)
              ORDER BY e.seq LIMIT $5) d
          WHERE true ORDER BY d.subject
          ON CONFLICT (destination, subject) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at

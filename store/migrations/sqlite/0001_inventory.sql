@@ -178,6 +178,8 @@ CREATE TABLE deliveries (
     PRIMARY KEY (seq, destination)
 ) STRICT;
 CREATE INDEX deliveries_pending ON deliveries (destination, seq) WHERE state = 'pending';
+-- Those that wait for another try; without it the relay would read every delivery to find that there are none.
+CREATE INDEX deliveries_delayed ON deliveries (destination, subject) WHERE state = 'pending' AND next_at > 0;
 CREATE INDEX deliveries_pending_subject ON deliveries (destination, subject, seq) WHERE state = 'pending';
 
 -- Who is sending a subject's events just now.

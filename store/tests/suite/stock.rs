@@ -241,6 +241,10 @@ pub async fn sweep_settles_what_was_missed(database: &Database) {
             "deliveries_pending",
         ),
         (
+            "SELECT * FROM deliveries WHERE destination = 'queue:orders' AND subject = 'x' AND state = 'pending' AND next_at > 0 AND next_at > 5",
+            "deliveries_delayed",
+        ),
+        (
             "SELECT * FROM orders ORDER BY created_at DESC, id DESC LIMIT 10",
             "orders_created",
         ),
