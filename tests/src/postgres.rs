@@ -244,12 +244,7 @@ pub fn database() -> TestDatabase {
 
 /// Runs statements with `psql` and returns its output: rows only, columns separated by `|`.
 pub fn psql(url: &str, statements: &str) -> io::Result<String> {
-    // Where only the server programs are linked into a directory of PATH, psql is elsewhere on it.
-    let program = binaries()
-        .map(|bin| bin.join("psql"))
-        .filter(|psql| psql.is_file())
-        .unwrap_or_else(|| PathBuf::from("psql"));
-    let output = Command::new(program)
+    let output = Command::new(program("psql"))
         .args([
             "-X",
             "-q",
@@ -290,10 +285,21 @@ pub fn binaries() -> Option<PathBuf> {
     }
     usual.sort_by(|a, b| b.cmp(a));
     let usual = usual.into_iter().map(|(_, bin)| bin);
-    on_path
+    let bin = on_path
         .into_iter()
         .chain(usual)
-        .find(|bin| bin.join("initdb").is_file() && bin.join("pg_ctl").is_file())
+        .find(|bin| bin.join("initdb").is_file() && bin.join("pg_ctl").is_file())?;
+    // A link may stand alone on PATH; what belongs to it lies where it leads.
+    let initdb = fs::canonicalize(bin.join("initdb")).ok()?;
+    initdb.parent().map(Path::to_path_buf)
+}
+
+/// One of PostgreSQL's programs: beside the server's, else wherever PATH finds it.
+pub fn program(name: &str) -> PathBuf {
+    binaries()
+        .map(|bin| bin.join(name))
+        .filter(|program| program.is_file())
+        .unwrap_or_else(|| PathBuf::from(name))
 }
 
 /// A command prefix under which PostgreSQL runs: it refuses root, so root hands it and its directory to another user.

@@ -45,7 +45,7 @@ impl Report {
         let quantile = |q| Duration::from_micros(measured.latencies.value_at_quantile(q));
         self.row(
             row,
-            &format!("{} /s", thousands(rate)),
+            &per_second(rate),
             &milliseconds(quantile(0.5)),
             &milliseconds(quantile(0.99)),
             limit,
@@ -59,8 +59,8 @@ impl Report {
         }
     }
 
-    /// A row of times.
-    pub(super) fn times(&mut self, row: &str, mut times: Vec<Duration>, limit: &str) {
+    /// A row of times, with their rate where there is one.
+    pub(super) fn times(&mut self, row: &str, rate: Option<f64>, mut times: Vec<Duration>, limit: &str) {
         times.sort();
         let at = |q: f64| {
             times
@@ -68,7 +68,13 @@ impl Report {
                 .copied()
                 .unwrap_or_default()
         };
-        self.row(row, "", &milliseconds(at(0.5)), &milliseconds(at(0.99)), limit);
+        self.row(
+            row,
+            &rate.map(per_second).unwrap_or_default(),
+            &milliseconds(at(0.5)),
+            &milliseconds(at(0.99)),
+            limit,
+        );
     }
 
     /// A row of something else.
@@ -123,6 +129,10 @@ pub(super) fn machine(options: &Options) -> Result<()> {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+pub(super) fn per_second(rate: f64) -> String {
+    format!("{} /s", thousands(rate))
 }
 
 /// `12345.6` as `12,346`.

@@ -5,7 +5,7 @@ use super::database::{Database, PRODUCTS, Scratch};
 use super::handler::Handler;
 use super::host::Host;
 use super::load::{Load, Shot};
-use super::report::{Report, limit};
+use super::report::{Report, limit, per_second};
 use crate::failure::{Context as _, Failure, Result};
 use hyper::{Method, body::Bytes};
 use serde_json::{Value, json};
@@ -83,7 +83,12 @@ impl Rows<'_> {
                     handler.stop().await?;
                     times.push(time);
                 }
-                report.times(row, times, &format!("exec to the first answer, {COLD_STARTS} starts"));
+                report.times(
+                    row,
+                    None,
+                    times,
+                    &format!("exec to the first answer, {COLD_STARTS} starts"),
+                );
             }
         }
         let (handler, _) = Handler::start(self.database, "/api/v1/inventory/1").await?;
@@ -135,7 +140,7 @@ impl Rows<'_> {
                 .await?;
             let usage = Sample::take(&parts).since(&before);
             if report.wants(POST_ORDER) {
-                report.rate(POST_ORDER, &measured, 1, &limit(&usage, "commits"));
+                report.rate(POST_ORDER, &measured, 1, &limit(&usage, self.commits()));
             }
             all_well &= measured.wrong == 0;
             self.drained(host.port).await?;
@@ -144,13 +149,22 @@ impl Rows<'_> {
                 let rate = measured.requests as f64 / began.elapsed().as_secs_f64();
                 report.value(
                     QUEUE,
-                    &format!("{rate:.0} /s"),
+                    &per_second(rate),
                     &limit(&usage, "commits of database and queue"),
                 );
             }
         }
         host.stop().await?;
         Ok(all_well)
+    }
+
+    /// What writes wait for when the processors do not hold them back.
+    fn commits(&self) -> &'static str {
+        if self.database.server.is_some() {
+            "commits"
+        } else {
+            "one writer at a time"
+        }
     }
 
     fn parts(&self, ours: &[(&'static str, u32)]) -> Vec<(&'static str, Processes)> {
@@ -219,10 +233,9 @@ impl Rows<'_> {
             // Each order of each batch was new and is decided.
             contains: format!("decided\\\":{batch},"),
         };
-        let otherwise = if products == 1 {
-            "one stock item's lock, held for a commit"
-        } else {
-            "commits"
+        let otherwise = match self.database.server {
+            Some(_) if products == 1 => "one stock item's lock, held for a commit",
+            _ => self.commits(),
         };
         let otherwise = format!("{otherwise}; {at_once} at once");
         self.row(row, &load, batch as u64, &otherwise, parts, report).await
@@ -272,7 +285,7 @@ impl Rows<'_> {
             }
             times.push(began.elapsed());
         }
-        report.times(FOLLOW, times, "the way through outbox, queue and batch");
+        report.times(FOLLOW, None, times, "the way through outbox, queue and batch");
         Ok(())
     }
 

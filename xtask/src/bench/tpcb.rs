@@ -49,16 +49,14 @@ pub(super) async fn measure(
         .unwrap_or_default();
     let rate = rate.split('.').next().unwrap_or_default();
     let times = latencies(scratch.path())?;
-    report.times(
-        &format!("{ROW}: {rate} /s"),
-        times,
-        &format!("scale {SCALE}, prepared, {connections} connections"),
-    );
+    let rate = rate.parse().unwrap_or_default();
+    let limit = format!("scale {SCALE}, prepared, {connections} connections");
+    report.times(ROW, Some(rate), times, &limit);
     Ok(())
 }
 
 async fn pgbench(folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let program = postgres::binaries().unwrap_or_default().join("pgbench");
+    let program = postgres::program("pgbench");
     let output = Command::new(&program)
         .args(arguments)
         .current_dir(folder)
