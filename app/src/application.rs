@@ -108,7 +108,7 @@ impl App {
             Relay::spawn(self, &self.inner.tasks, &self.inner.stop);
         }
         self.inner.ready.send_replace(true);
-        tracing::info!(environment = %self.inner.settings.environment, "ready");
+        tracing::info!(environment = %self.inner.settings.telemetry.environment, "ready");
     }
 
     async fn try_start(&self) -> Result<(), StoreError> {

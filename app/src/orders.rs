@@ -209,7 +209,7 @@ pub async fn process(app: &App, caller: &Caller, messages: Vec<IncomingMessage>)
         parked: unreadable.len(),
         ..ProcessReport::default()
     };
-    let deadline = Instant::now() + app.settings().orders_retry_max;
+    let deadline = Instant::now() + app.settings().work.orders_retry_max;
     // A part that the database refuses is halved until the culprit is alone.
     let mut parts: VecDeque<Vec<OrderMessage>> = VecDeque::from([readable]);
     while let Some(mut part) = parts.pop_front() {
@@ -287,7 +287,7 @@ pub async fn deadletter(app: &App, caller: &Caller, messages: Vec<IncomingMessag
             body: message.body,
         })
         .collect();
-    let deadline = Instant::now() + app.settings().orders_retry_max;
+    let deadline = Instant::now() + app.settings().work.orders_retry_max;
     persist(app, caller, &[], &parked, deadline).await?;
     tracing::warn!(messages = parked.len(), at = %clock(), "dead-lettered messages were parked");
     Ok(parked.len())

@@ -61,11 +61,11 @@ pub async fn relay(app: &App) -> Result<RelayReport, Error> {
     let (first, second) = tokio::join!(drain(app, first), drain(app, second));
     let report = first?.add(second?);
     let now = clock();
-    let old = now.plus_minutes(-app.settings().outbox_retention_days * 24 * 60);
+    let old = now.plus_minutes(-app.settings().work.outbox_retention_days * 24 * 60);
     store::prune(app.store(), old, PRUNE_BATCH).await?;
     idempotency::prune(
         app.store(),
-        now.plus_minutes(-app.settings().idempotency_retention_hours * 60),
+        now.plus_minutes(-app.settings().work.idempotency_retention_hours * 60),
     )
     .await?;
     Ok(report)

@@ -56,6 +56,17 @@ pub(crate) enum Command {
     /// Messages that could not be processed.
     #[command(subcommand)]
     Parked(Parked),
+    /// The settings that the handler starts with.
+    #[command(subcommand)]
+    Settings(Settings),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Settings {
+    /// Checks the settings in the environment as the handler does when it starts; starts and connects nothing.
+    Check,
+    /// Prints the description of every setting, in Markdown.
+    Document,
 }
 
 #[derive(Debug, Subcommand)]

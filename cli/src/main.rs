@@ -41,6 +41,7 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Command::Import { file } => commands::import::run(url, file, output).await,
         Command::Reconcile { fix } => commands::reconcile::run(url, *fix, output).await,
         Command::Parked(command) => commands::parked::run(url, command, output).await,
+        Command::Settings(command) => commands::settings::run(url, command, output),
     }
 }
 

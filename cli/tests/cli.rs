@@ -181,3 +181,29 @@ fn exit_codes_mean_something() {
         "{old:?}"
     );
 }
+
+#[test]
+fn settings_are_checked_as_the_handler_does_and_all_errors_are_told_at_once() {
+    let connection =
+        "Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=hunter2;UseDevelopmentEmulator=true";
+    let check = |pool: &str, connection: &str| {
+        Command::new(env!("CARGO_BIN_EXE_inventory"))
+            .env_clear()
+            .env("DATABASE_URL", "sqlite:never-opened.db")
+            .env("DATABASE_POOL_MAX", pool)
+            .env("ServiceBusConnection", connection)
+            .args(["settings", "check"])
+            .output()
+            .unwrap()
+    };
+    let good = check("8", connection);
+    assert_eq!(code(&good), 0, "{}", String::from_utf8_lossy(&good.stderr));
+    let bad = check("0", "Endpoint=http://x;SharedAccessKey=hunter2");
+    let stderr = String::from_utf8_lossy(&bad.stderr).into_owned();
+    assert_eq!(code(&bad), 2);
+    assert!(
+        stderr.contains("DATABASE_POOL_MAX") && stderr.contains("ServiceBusConnection"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("hunter2"), "{stderr}");
+}

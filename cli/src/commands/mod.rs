@@ -4,3 +4,4 @@ pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod parked;
 pub(crate) mod reconcile;
+pub(crate) mod settings;

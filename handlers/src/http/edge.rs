@@ -81,7 +81,7 @@ async fn admit<'a>(
         let wait = if is_http {
             READY_WAIT_MAX
         } else {
-            app.settings().orders_retry_max
+            app.settings().work.orders_retry_max
         };
         if tokio::time::timeout(wait, app.ready()).await.is_err() {
             return Err(
@@ -99,7 +99,7 @@ async fn guarded(context: &Context, request: Request, next: Next) -> Response {
     let operation = context.operation;
     let handler = AssertUnwindSafe(next.run(request)).catch_unwind();
     let result = if operation.trigger.is_http() {
-        let limit = context.app().settings().request_timeout;
+        let limit = context.app().settings().http.request_timeout;
         let Ok(result) = tokio::time::timeout(limit, handler).await else {
             tracing::warn!(function = operation.name, "a request took too long");
             return Problem::new(problem::TIMED_OUT, "the request took too long and was given up")
@@ -252,7 +252,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_takes_too_long_is_given_up() {
         let shared = shared();
-        let limit = shared.app.settings().request_timeout;
+        let limit = shared.app.settings().http.request_timeout;
         let started = tokio::time::Instant::now();
         let (response, body) = call(shared, "system_live", std::future::pending::<()>).await;
         assert_eq!(

@@ -25,7 +25,7 @@ impl<T: Input> FromRequest<Context> for Write<T> {
         let (mut parts, body) = request.into_parts();
         query::refuse_all(&parts.uri)?;
         let version = preconditions::if_match(&parts.headers)?;
-        let bytes = input::bytes(&parts.headers, body, context.app().settings().body_bytes_max).await?;
+        let bytes = input::bytes(&parts.headers, body, context.app().settings().http.body_bytes_max).await?;
         let input = input::json(&parts.headers, &bytes)?;
         let idempotency = idempotency::read(&parts.method, parts.uri.path(), &parts.headers, &bytes)?;
         let (identity, request_id) = caller(&mut parts);

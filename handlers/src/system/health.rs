@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 /// Cheap on purpose: load balancers ask often. What the program needs is asked by `system_ready`.
 pub(crate) async fn handle(State(context): State<Context>) -> Answer {
-    json(&body(context.app().is_ready(), &context.app().settings().environment))
+    json(&body(
+        context.app().is_ready(),
+        &context.app().settings().telemetry.environment,
+    ))
 }
 
 fn body(is_ready: bool, environment: &str) -> Value {

@@ -1,0 +1,196 @@
+//! Settings: from the environment, all checked at once, before anything is started.
+//!
+//! Each group is a module with its [`Setting`]s, the struct they become, and how it is read. To add a setting: a `static`
+//! in its group's module, its place in the group's list, its reading, a line in `local.settings.json.example`, and
+//! `inventory settings document > docs/settings.md`. Tests hold all of them against each other.
+
+mod database;
+mod document;
+mod host;
+mod http;
+mod service_bus;
+mod setting;
+mod source;
+mod telemetry;
+mod work;
+
+pub use document::document;
+pub use http::Http;
+pub use setting::{Group, Kind, Setting};
+pub use telemetry::Telemetry;
+pub use work::Work;
+
+use inventory_azure::ConnectionString;
+use source::Source;
+use std::collections::BTreeMap;
+
+/// All groups, in the order of the documentation. The last are the host's, which the program does not read.
+pub static GROUPS: &[&Group] = &[
+    &database::GROUP,
+    &service_bus::GROUP,
+    &work::GROUP,
+    &http::GROUP,
+    &telemetry::GROUP,
+    &host::GROUP,
+];
+
+/// Every setting, by group.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    GROUPS.iter().flat_map(|group| group.settings).copied()
+}
+
+/// The settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How to connect to the database.
+    pub database: inventory_store::Options,
+    /// Whether to bring the schema up to date before anything else.
+    pub migrate_on_start: bool,
+    /// How to connect to Service Bus; `None` only for command-line tools, which leave sending to the handler.
+    pub service_bus: Option<ConnectionString>,
+    /// How the work is done.
+    pub work: Work,
+    /// What an HTTP request may be and take.
+    pub http: Http,
+    /// What is told of the work.
+    pub telemetry: Telemetry,
+}
+
+/// Everything that is wrong with the settings. Never shows a value: it may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the settings are not valid:\n  {}", .0.join("\n  "))]
+pub struct SettingsError(pub Vec<String>);
+
+/// Who reads the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// The handler, which sends what is in the outbox.
+    Handler,
+    /// A command-line tool, which sends nothing.
+    Tool,
+}
+
+impl Settings {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// Names every setting that is missing or wrong.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::from_values(&environment())
+    }
+
+    /// The settings of the handler as [`Settings::from_env`] reads them, with another database where one is named.
+    ///
+    /// # Errors
+    /// Names every setting that is missing or wrong.
+    pub fn for_handler(database_url: Option<&str>) -> Result<Self, SettingsError> {
+        Self::from_values(&environment_with(database_url))
+    }
+
+    /// The settings of a command-line tool: the database is `database_url`, else the environment's; nothing is sent.
+    ///
+    /// # Errors
+    /// Names every setting that is missing or wrong.
+    pub fn for_cli(database_url: Option<&str>) -> Result<Self, SettingsError> {
+        Self::read(&mut Source::new(&environment_with(database_url)), Reader::Tool)
+    }
+
+    /// Reads settings from a map, as [`Settings::from_env`] does from the environment.
+    ///
+    /// # Errors
+    /// Names every setting that is missing or wrong.
+    pub fn from_values(values: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        Self::read(&mut Source::new(values), Reader::Handler)
+    }
+
+    fn read(source: &mut Source<'_>, reader: Reader) -> Result<Self, SettingsError> {
+        let (database, migrate_on_start) = database::read(source);
+        let settings = Self {
+            database,
+            migrate_on_start,
+            service_bus: service_bus::read(source, reader == Reader::Handler),
+            work: work::read(source),
+            http: http::read(source),
+            telemetry: telemetry::read(source),
+        };
+        if source.wrong.is_empty() {
+            Ok(settings)
+        } else {
+            Err(SettingsError(std::mem::take(&mut source.wrong)))
+        }
+    }
+}
+
+fn environment() -> BTreeMap<String, String> {
+    all()
+        .filter_map(|setting| Some((setting.name.to_owned(), std::env::var(setting.name).ok()?)))
+        .collect()
+}
+
+fn environment_with(database_url: Option<&str>) -> BTreeMap<String, String> {
+    let mut values = environment();
+    if let Some(url) = database_url {
+        values.insert("DATABASE_URL".to_owned(), url.to_owned());
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn every_wrong_setting_is_named_and_no_value_is_shown() {
+        let values = values(&[
+            ("DATABASE_URL", "mysql://user:hunter2@host/db"),
+            ("DATABASE_POOL_MAX", "many"),
+            ("MIGRATE_ON_START", "perhaps"),
+            ("ServiceBusConnection", "SharedAccessKey=hunter2"),
+        ]);
+        let SettingsError(wrong) = Settings::from_values(&values).unwrap_err();
+        for (name, wrong) in [
+            "DATABASE_URL",
+            "DATABASE_POOL_MAX",
+            "MIGRATE_ON_START",
+            "ServiceBusConnection",
+        ]
+        .into_iter()
+        .zip(&wrong)
+        {
+            assert!(wrong.starts_with(name), "{wrong}");
+        }
+        assert_eq!(wrong.len(), 4, "{wrong:?}");
+        assert!(!wrong.concat().contains("hunter2"));
+    }
+
+    #[test]
+    fn names_are_unique_and_what_is_read_is_what_is_listed() {
+        let listed: Vec<_> = all().map(|setting| setting.name).collect();
+        let unique: BTreeSet<_> = listed.iter().copied().collect();
+        assert_eq!(listed.len(), unique.len());
+        let values = BTreeMap::new();
+        let mut source = Source::new(&values);
+        let _ = Settings::read(&mut source, Reader::Handler);
+        let of_host: BTreeSet<_> = host::GROUP.settings.iter().map(|setting| setting.name).collect();
+        assert_eq!(source.asked, &unique - &of_host);
+    }
+
+    #[test]
+    fn defaults_are_within_their_bounds_and_settings_say_what_they_are_for() {
+        for setting in all() {
+            if let Kind::Number { default, min, max } = setting.kind {
+                assert!((min..=max).contains(&default), "{}", setting.name);
+            }
+            assert!(setting.about.ends_with('.'), "{}", setting.name);
+            assert!(!setting.about.contains('|'), "{}: it stands in a table", setting.name);
+        }
+    }
+}
