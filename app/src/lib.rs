@@ -8,6 +8,7 @@ pub mod alerts;
 mod application;
 pub mod catalogue;
 mod error;
+pub mod identity;
 pub mod inventory;
 pub mod locations;
 pub mod orders;
@@ -22,6 +23,7 @@ mod work;
 
 pub use application::App;
 pub use error::Error;
+pub use identity::Identity;
 pub use inventory_store::{Caller, Page, clock};
 pub use readiness::{CheckResult, Readiness};
 pub use settings::{Settings, SettingsError};

@@ -49,11 +49,13 @@ pub mod order;
 pub mod parked;
 pub mod product;
 pub mod refusal;
+pub mod role;
 pub mod stock;
 pub mod timestamp;
 pub mod validation;
 mod validation_serde;
 
 pub use refusal::{Conflict, Refusal};
+pub use role::Role;
 pub use timestamp::Timestamp;
 pub use validation::{Check, Violation};

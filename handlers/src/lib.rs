@@ -88,6 +88,7 @@ mod docs {
 pub use crate::{
     http::problem::{CODES, Code},
     openapi::document as openapi_document,
-    operations::{OPERATIONS, Operation, Role, Trigger},
+    operations::{OPERATIONS, Operation, Trigger},
     router::{Handler, handler},
 };
+pub use inventory_domain::Role;

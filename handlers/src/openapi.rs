@@ -9,6 +9,7 @@ use crate::{
     },
 };
 use inventory_domain::{
+    Role,
     alert::AlertStatus,
     low_stock::Severity,
     movement::{MovementKind, Reason},
@@ -316,6 +317,9 @@ fn problems(operation: &Operation, document: &Document, is_post: bool) -> BTreeM
     } else {
         codes.push(problem::INTERNAL);
     }
+    if operation.role > Role::Public {
+        codes.extend([problem::UNAUTHENTICATED, problem::FORBIDDEN]);
+    }
     if operation.path().contains('{') {
         codes.push(problem::NOT_FOUND);
     }
@@ -361,8 +365,13 @@ fn problem_response(path: &str, status: u16, codes: &[Code]) -> utoipa::openapi:
         .description(words.join(", "))
         .content("application/problem+json", content)
         .header_ref("X-Request-Id", Ref::new("#/components/headers/X-Request-Id"));
-    if status == 503 {
-        builder = builder.header_ref("Retry-After", Ref::new("#/components/headers/Retry-After"));
+    let header = match status {
+        401 => Some("WWW-Authenticate"),
+        503 => Some("Retry-After"),
+        _ => None,
+    };
+    if let Some(name) = header {
+        builder = builder.header_ref(name, Ref::new(format!("#/components/headers/{name}")));
     }
     builder.build()
 }
@@ -424,6 +433,13 @@ fn headers() -> BTreeMap<String, RefOr<Header>> {
             text(
                 "`true` when the request was done before and this is its answer.",
                 json!("true"),
+            ),
+        ),
+        (
+            "WWW-Authenticate",
+            text(
+                "How to say who you are (RFC 6750).",
+                json!("Bearer realm=\"inventory\", error=\"invalid_token\""),
             ),
         ),
         ("Retry-After", text("Seconds to wait before asking again.", json!(2))),

@@ -6,34 +6,7 @@ use crate::{
     inventory, locations, orders, outbox, parked, products, stock, system,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
-
-/// What a caller must be; each role may do what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Anybody, known or not.
-    Public,
-    /// May read.
-    Viewer,
-    /// May change stock and orders.
-    Clerk,
-    /// May change the catalogue and deal with alerts.
-    Manager,
-    /// May see and replay parked messages.
-    Admin,
-}
-
-impl Role {
-    /// The role as it is written.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Viewer => "viewer",
-            Self::Clerk => "clerk",
-            Self::Manager => "manager",
-            Self::Admin => "admin",
-        }
-    }
-}
+use inventory_domain::Role;
 
 /// What makes a function run, as its `function.json` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +38,7 @@ pub struct Operation {
     pub name: &'static str,
     /// What makes it run.
     pub trigger: Trigger,
-    /// What a caller must be.
+    /// What a caller must be at least; [`Role::Public`]: anybody, and no credentials are looked at.
     pub role: Role,
     /// What it does, in a few words.
     pub summary: &'static str,

@@ -1,6 +1,6 @@
 //! What happens around every handler, in one layer: request id, limits, readiness, time-out, panics, problems, access log.
 
-use super::{Context, Identity, Problem, RequestId, identity, problem, request_id::X_REQUEST_ID};
+use super::{Context, Problem, RequestId, identity, problem, request_id::X_REQUEST_ID};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -89,7 +89,7 @@ async fn admit<'a>(
             );
         }
     }
-    let identity: Identity = identity::identify(operation, request.headers())?;
+    let identity = identity::identify(context, request.headers()).await?;
     request.extensions_mut().insert((identity, request_id.clone()));
     Ok(permit)
 }
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::{
         OPERATIONS, Operation,
-        http::{Answer, Shared},
+        http::{Answer, Identity, Shared},
     };
     use axum::{Router, handler::Handler, middleware::from_fn_with_state, routing::get};
     use http_body_util::BodyExt as _;
@@ -284,13 +284,16 @@ mod tests {
     async fn callers_are_named() {
         async fn who(request: Request) -> String {
             let (identity, _) = request.extensions().get::<(Identity, RequestId)>().unwrap();
-            format!("\"{}\"", identity.actor)
+            format!("\"{}\"", identity.actor())
         }
         let (_, body) = call(shared(), "system_live", who).await;
         assert_eq!(body, "anonymous");
-        let headers = HeaderMap::new();
-        let timer = identity::identify(operation("stock_sweep"), &headers).unwrap();
-        assert_eq!(timer.actor, "stock_sweep");
+        let timer = Context {
+            shared: shared(),
+            operation: operation("stock_sweep"),
+        };
+        let timer = identity::identify(&timer, &HeaderMap::new()).await.unwrap();
+        assert_eq!(timer.actor(), "stock_sweep");
     }
 
     #[test]

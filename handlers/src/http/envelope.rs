@@ -59,7 +59,7 @@ impl FromRequest<Context> for Tick {
         let (identity, request_id) = write::caller(&mut parts);
         Ok(Self {
             app: context.app().clone(),
-            caller: Caller::new(identity.actor, request_id.as_str()),
+            caller: Caller::new(identity.actor(), request_id.as_str()),
         })
     }
 }
@@ -84,7 +84,7 @@ impl FromRequest<Context> for Batch {
         let (identity, request_id) = write::caller(&mut parts);
         Ok(Self {
             app: context.app().clone(),
-            caller: Caller::new(identity.actor, request_id.as_str()),
+            caller: Caller::new(identity.actor(), request_id.as_str()),
             messages,
         })
     }

@@ -5,7 +5,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use inventory_app::Error;
 use inventory_domain::{Conflict, Refusal, Violation};
 use serde::Serialize;
@@ -40,6 +40,10 @@ codes! {
     INCOMPLETE_BODY = 400 "incomplete_body", "The body did not arrive whole";
     /// An invocation of the host that cannot be read.
     MALFORMED_ENVELOPE = 400 "malformed_envelope", "The invocation cannot be read";
+    /// No credentials, or none that are good.
+    UNAUTHENTICATED = 401 "unauthenticated", "Who asks is not known";
+    /// The caller's role is too small.
+    FORBIDDEN = 403 "forbidden", "The role does not allow this";
     /// A function that only the host may invoke.
     HOST_ONLY = 403 "host_only", "Only the Functions host may do this";
     /// Nothing is there.
@@ -103,7 +107,7 @@ struct Inner {
     code: Code,
     detail: Cow<'static, str>,
     errors: Vec<Violation>,
-    retry_after_seconds: Option<u16>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
@@ -112,7 +116,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            retry_after_seconds: None,
+            headers: Vec::new(),
         }))
     }
 
@@ -127,8 +131,13 @@ impl Problem {
         problem
     }
 
-    pub(crate) fn retry_after(mut self, seconds: u16) -> Self {
-        self.0.retry_after_seconds = Some(seconds);
+    pub(crate) fn retry_after(self, seconds: u16) -> Self {
+        self.header(header::RETRY_AFTER, seconds.into())
+    }
+
+    /// A header that goes with the problem.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
         self
     }
 
@@ -161,9 +170,7 @@ impl Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.remove(header::CONTENT_LENGTH);
-        if let Some(seconds) = inner.retry_after_seconds {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        headers.extend(inner.headers);
         response
     }
 }

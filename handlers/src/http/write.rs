@@ -33,7 +33,7 @@ impl<T: Input> FromRequest<Context> for Write<T> {
             app: context.app().clone(),
             call: Call {
                 operation: context.operation.name,
-                actor: identity.actor.to_owned(),
+                actor: identity.actor().to_owned(),
                 request_id: request_id.as_str().to_owned(),
                 idempotency,
             },
@@ -47,7 +47,7 @@ impl<T: Input> FromRequest<Context> for Write<T> {
 pub(crate) fn caller(parts: &mut http::request::Parts) -> (Identity, RequestId) {
     parts.extensions.remove().unwrap_or_else(|| {
         // Only a request that did not pass the edge has none.
-        (Identity { actor: "unknown" }, RequestId::of(&parts.headers))
+        (Identity::program("unknown"), RequestId::of(&parts.headers))
     })
 }
 
