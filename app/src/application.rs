@@ -1,7 +1,7 @@
 //! The application: what the handlers and the tools hold.
 
 use crate::{
-    Begun, Call, CheckResult, Error, Readiness, Settings,
+    Begun, Call, CheckResult, Error, Readiness, Secrets, Settings,
     outbox::{Nudge, Relay},
     work,
 };
@@ -19,6 +19,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 struct Inner {
     settings: Settings,
+    secrets: Secrets,
     store: Store,
     service_bus: Option<ServiceBus>,
     nudge: Nudge,
@@ -53,6 +54,7 @@ impl App {
             .clone()
             .map(|connection| ServiceBus::new(connection, ServiceBusOptions::default()));
         let inner = Inner {
+            secrets: Secrets::new(settings.secrets.clone()),
             settings,
             store,
             service_bus,
@@ -67,6 +69,11 @@ impl App {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// The secrets, as they are now.
+    pub fn secrets(&self) -> &Secrets {
+        &self.inner.secrets
     }
 
     /// The store.

@@ -48,6 +48,7 @@ pub(super) fn read(source: &mut Source<'_>) -> (inventory_store::Options, bool) 
     }
     let options = inventory_store::Options {
         url,
+        password: None,
         connections_max: source.number(&POOL_MAX),
         acquire_timeout: source.seconds(&ACQUIRE_TIMEOUT),
         statement_timeout: source.seconds(&STATEMENT_TIMEOUT),

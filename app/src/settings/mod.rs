@@ -8,6 +8,7 @@ mod database;
 mod document;
 mod host;
 mod http;
+mod secrets;
 mod service_bus;
 mod setting;
 mod source;
@@ -20,6 +21,7 @@ pub use setting::{Group, Kind, Setting};
 pub use telemetry::Telemetry;
 pub use work::Work;
 
+use crate::secrets::SecretValues;
 use inventory_azure::ConnectionString;
 use source::Source;
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ use std::collections::BTreeMap;
 /// All groups, in the order of the documentation. The last are the host's, which the program does not read.
 pub static GROUPS: &[&Group] = &[
     &database::GROUP,
+    &secrets::GROUP,
     &service_bus::GROUP,
     &work::GROUP,
     &http::GROUP,
@@ -46,6 +49,8 @@ pub struct Settings {
     pub database: inventory_store::Options,
     /// Whether to bring the schema up to date before anything else.
     pub migrate_on_start: bool,
+    /// Secrets that the settings hold; with a Key Vault, what it lacks.
+    pub secrets: SecretValues,
     /// How to connect to Service Bus; `None` only for command-line tools, which leave sending to the handler.
     pub service_bus: Option<ConnectionString>,
     /// How the work is done.
@@ -104,10 +109,13 @@ impl Settings {
     }
 
     fn read(source: &mut Source<'_>, reader: Reader) -> Result<Self, SettingsError> {
-        let (database, migrate_on_start) = database::read(source);
+        let (mut database, migrate_on_start) = database::read(source);
+        let secrets = secrets::read(source);
+        database.password.clone_from(&secrets.database_password);
         let settings = Self {
             database,
             migrate_on_start,
+            secrets,
             service_bus: service_bus::read(source, reader == Reader::Handler),
             work: work::read(source),
             http: http::read(source),

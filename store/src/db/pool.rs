@@ -2,6 +2,7 @@
 
 use super::{Arg, FromRow, Reader, Sql, StoreError, arg, group::Group};
 use inventory_domain::{Timestamp, limits};
+use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
     AssertSqlSafe, Executor as _, PgPool, SqlitePool,
     migrate::Migrator,
@@ -38,6 +39,8 @@ pub enum Engine {
 pub struct Options {
     /// `postgres://…` or `sqlite:PATH`.
     pub url: String,
+    /// The user's password (PostgreSQL); wins over one in the URL.
+    pub password: Option<SecretString>,
     /// Connections kept at most; S15's pool of 10 (+20) is 30.
     pub connections_max: u32,
     /// How long a request waits for a connection.
@@ -113,7 +116,11 @@ impl Store {
     /// When the URL is not one of the two forms.
     pub fn open(options: &Options) -> Result<Self, StoreError> {
         let pool = if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
-            let connect = PgConnectOptions::from_str(&options.url)?
+            let mut connect = PgConnectOptions::from_str(&options.url)?;
+            if let Some(password) = &options.password {
+                connect = connect.password(password.expose_secret());
+            }
+            let connect = connect
                 .application_name("inventory")
                 .statement_cache_capacity(256)
                 .options([("statement_timeout", options.statement_timeout.as_millis().to_string())]);

@@ -32,6 +32,7 @@ impl Drop for Directory {
 fn options(url: String) -> Options {
     Options {
         url,
+        password: None,
         connections_max: 10,
         acquire_timeout: Duration::from_secs(30),
         statement_timeout: Duration::from_secs(30),
