@@ -48,6 +48,8 @@ words! {
         MessageParked = "inventory.message.parked",
         /// A parked message is sent to its queue again.
         MessageReplayed = "inventory.message.replayed",
+        /// A parked message itself, as it came: what the queue is sent.
+        MessageResent = "inventory.message.resent",
     }
 }
 

@@ -1,10 +1,19 @@
 //! Customers in the database: a reference and nothing else.
 
 use crate::{
-    StoreError, Tx,
+    StoreError,
     db::{Sql, json},
 };
+use inventory_domain::Timestamp;
 use serde::Serialize;
+
+/// Makes sure that every customer has a row. Sorted, so that two transactions which add the same customers wait for each other
+/// instead of dead-locking.
+pub(crate) static ENSURE: Sql = Sql::new(
+    "INSERT INTO customers (reference, created_at)
+     SELECT reference, at FROM {rows $1 r: reference TEXT, at BIGINT} WHERE true ORDER BY reference
+     ON CONFLICT (reference) DO NOTHING",
+);
 
 #[derive(Serialize)]
 struct CustomerRow<'a> {
@@ -12,18 +21,12 @@ struct CustomerRow<'a> {
     at: i64,
 }
 
-/// Makes sure that every one of `references` has a row. Sorted, so that two batches which add the same customers wait for
-/// each other instead of dead-locking.
-pub(crate) async fn ensure(tx: &mut Tx, references: &[&str]) -> Result<(), StoreError> {
-    static ENSURE: Sql = Sql::new(
-        "INSERT INTO customers (reference, created_at)
-         SELECT reference, at FROM {rows $1 r: reference TEXT, at BIGINT} WHERE true ORDER BY reference
-         ON CONFLICT (reference) DO NOTHING",
-    );
-    let at = tx.now().micros();
+/// The parameter of [`ENSURE`].
+pub(crate) fn rows(references: &[String], at: Timestamp) -> Result<String, StoreError> {
+    let at = at.micros();
     let rows: Vec<_> = references
         .iter()
         .map(|reference| CustomerRow { reference, at })
         .collect();
-    tx.add_early(&ENSURE, &[(&json(&rows)?).into()]).await.map(drop)
+    json(&rows)
 }

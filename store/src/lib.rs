@@ -12,6 +12,7 @@ mod filter;
 pub mod idempotency;
 pub mod locations;
 pub mod movements;
+mod names;
 pub mod orders;
 pub mod outbox;
 pub mod parked;

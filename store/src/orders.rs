@@ -1,9 +1,10 @@
 //! Orders in the database: taken, read, cancelled, shipped, expired. Their decision is in [`crate::processing`].
 
 use crate::{
-    StoreError, Tx, customers,
-    db::{FromRow, Page, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
+    StoreError, Tx,
+    db::{Engine, FromRow, Page, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
     filter::Filter,
+    names,
     products::expect_version,
     stock::{self, Cause, LEVEL_WRITES, LockedItem},
 };
@@ -194,17 +195,24 @@ struct ProductRef {
     product_id: i64,
 }
 
+static LOCK: Sql = Sql::new(
+    "SELECT o.id, o.status, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
+            l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
+     FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
+     WHERE o.id IN (SELECT r.order_id FROM {rows $1 r: order_id UUID}
+                    UNION SELECT v.order_id FROM {rows $2 q: product_id BIGINT} JOIN stock_items s ON s.product_id = q.product_id
+                          JOIN reservations v ON v.stock_item_id = s.id WHERE v.state = 'active' AND v.expires_at <= $3)
+     ORDER BY o.id, l.line {lock o}",
+);
+
+/// The statement that locks a batch's orders, for a test of its plan.
+#[doc(hidden)]
+pub fn lock_statement() -> &'static str {
+    LOCK.text(Engine::Postgres)
+}
+
 /// Locks the orders with these ids, and those whose holds on stock of these products are due, in the order of their ids.
 pub(crate) async fn lock(tx: &mut Tx, ids: &[Uuid], product_ids: &[i64]) -> Result<Vec<LoadedOrder>, StoreError> {
-    static LOCK: Sql = Sql::new(
-        "SELECT o.id, o.status, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
-                l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
-         FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
-         WHERE o.id IN (SELECT r.order_id FROM {rows $1 r: order_id UUID}
-                        UNION SELECT v.order_id FROM {rows $2 q: product_id BIGINT} JOIN stock_items s ON s.product_id = q.product_id
-                              JOIN reservations v ON v.stock_item_id = s.id WHERE v.state = 'active' AND v.expires_at <= $3)
-         ORDER BY o.id, l.line {lock o}",
-    );
     let ids: Vec<_> = ids.iter().map(|&order_id| OrderRef { order_id }).collect();
     let products: Vec<_> = product_ids
         .iter()
@@ -441,137 +449,6 @@ pub(crate) fn subject(id: Uuid) -> String {
     format!("orders/{id}")
 }
 
-/// What the names in a batch of orders stand for.
-pub(crate) struct Names {
-    by_id: HashMap<i64, (String, ProductStatus)>,
-    by_sku: HashMap<String, i64>,
-}
-
-/// A name that was looked up; id or name is missing where nothing has it.
-struct NameRow {
-    id: Option<i64>,
-    name: Option<String>,
-    status: Option<ProductStatus>,
-}
-
-impl FromRow for NameRow {
-    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.int_opt()?,
-            name: row.text_opt()?,
-            status: row.word_opt(ProductStatus::parse)?,
-        })
-    }
-}
-
-#[derive(Serialize)]
-struct WantedRow<'a> {
-    product_id: Option<i64>,
-    sku: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ReferenceRow<'a> {
-    reference: &'a str,
-}
-
-/// Looks up the products of `orders` and makes sure that their customers are there, before any lock is taken: ids never
-/// change.
-pub(crate) async fn resolve(tx: &mut Tx, orders: &[&NewOrder]) -> Result<Names, StoreError> {
-    // Subselects instead of joins: each name is one look-up by an index, whatever the planner thinks of the number of rows.
-    static RESOLVE: Sql = Sql::new(
-        "SELECT r.product_id, (SELECT p.sku FROM products p WHERE p.id = r.product_id), (SELECT p.status FROM products p WHERE p.id = r.product_id)
-         FROM {rows $1 r: product_id BIGINT}
-         UNION ALL SELECT (SELECT p.id FROM products p WHERE p.sku = q.sku), q.sku, (SELECT p.status FROM products p WHERE p.sku = q.sku)
-         FROM {rows $2 q: sku TEXT}
-         UNION ALL SELECT (SELECT c.id FROM customers c WHERE c.reference = k.reference), k.reference, NULL
-         FROM {rows $3 k: reference TEXT}",
-    );
-    let lines = || orders.iter().flat_map(|order| &order.lines);
-    let mut ids: Vec<i64> = lines().filter_map(|line| line.product_id).collect();
-    let mut skus: Vec<&str> = lines().filter_map(|line| line.sku.as_deref()).collect();
-    let mut references: Vec<&str> = orders.iter().map(|order| order.customer.as_str()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    skus.sort_unstable();
-    skus.dedup();
-    references.sort_unstable();
-    references.dedup();
-    let ids: Vec<_> = ids
-        .into_iter()
-        .map(|id| WantedRow {
-            product_id: Some(id),
-            sku: None,
-        })
-        .collect();
-    let skus: Vec<_> = skus
-        .into_iter()
-        .map(|sku| WantedRow {
-            product_id: None,
-            sku: Some(sku),
-        })
-        .collect();
-    let customers: Vec<_> = references.iter().map(|reference| ReferenceRow { reference }).collect();
-    let (ids, skus, customers) = (json(&ids)?, json(&skus)?, json(&customers)?);
-    let rows: Vec<NameRow> = tx
-        .look_up(&RESOLVE, &[(&ids).into(), (&skus).into(), (&customers).into()])
-        .await?;
-    let mut names = Names {
-        by_id: HashMap::new(),
-        by_sku: HashMap::new(),
-    };
-    let mut known = Vec::new();
-    for row in rows {
-        match (row.id, row.name, row.status) {
-            (Some(id), Some(sku), Some(status)) => {
-                names.by_sku.insert(sku.clone(), id);
-                names.by_id.insert(id, (sku, status));
-            }
-            (Some(_), Some(reference), None) => known.push(reference),
-            _ => {}
-        }
-    }
-    if known.len() < references.len() {
-        known.sort_unstable();
-        references.retain(|reference| known.binary_search_by(|name| name.as_str().cmp(reference)).is_err());
-        customers::ensure(tx, &references).await?;
-    }
-    Ok(names)
-}
-
-impl Names {
-    /// The lines of an order, with the status of each product; the pointers of unknown products otherwise.
-    pub(crate) fn lines(&self, order: &NewOrder) -> Result<(Vec<OrderLine>, Vec<ProductStatus>), Refusal> {
-        let mut check = inventory_domain::Check::new();
-        let mut lines = Vec::with_capacity(order.lines.len());
-        let mut statuses = Vec::with_capacity(order.lines.len());
-        for (index, line) in order.lines.iter().enumerate() {
-            let id = line
-                .product_id
-                .or_else(|| self.by_sku.get(line.sku.as_deref()?).copied());
-            if let Some((product_id, (sku, status))) = id.and_then(|id| Some((id, self.by_id.get(&id)?))) {
-                lines.push(OrderLine {
-                    line: index as i64 + 1,
-                    product_id,
-                    sku: sku.clone(),
-                    quantity: line.quantity,
-                    reserved: 0,
-                    shipped: 0,
-                });
-                statuses.push(*status);
-            } else {
-                let (pointer, name) = match (line.product_id, &line.sku) {
-                    (Some(id), _) => (format!("/lines/{index}/product_id"), id.to_string()),
-                    (None, sku) => (format!("/lines/{index}/sku"), sku.clone().unwrap_or_default()),
-                };
-                check.fail(pointer, "unknown_product", format!("product {name} does not exist"));
-            }
-        }
-        check.finish()?;
-        Ok((lines, statuses))
-    }
-}
-
 /// A pending order as it is before its decision.
 pub(crate) fn pending(id: Uuid, new: &NewOrder, lines: Vec<OrderLine>, now: Timestamp) -> Order {
     Order {
@@ -596,7 +473,7 @@ pub(crate) fn pending(id: Uuid, new: &NewOrder, lines: Vec<OrderLine>, now: Time
 /// When the input breaks a rule or names a product that does not exist or is archived.
 pub async fn create(tx: &mut Tx, new: &NewOrder) -> Result<Order, StoreError> {
     new.validate()?;
-    let names = resolve(tx, &[new]).await?;
+    let names = names::resolve(tx, &[new]).await?;
     let (lines, statuses) = names.lines(new)?;
     if let Some(index) = statuses.iter().position(|status| *status == ProductStatus::Archived) {
         let detail = format!("product {} is archived and takes no orders", lines[index].product_id);

@@ -196,6 +196,6 @@ pub async fn replay(tx: &mut Tx, id: i64) -> Result<ParkedMessage, StoreError> {
     };
     tx.audit("parked_replay", &*subject, None, Some(&data))?;
     tx.event(EventType::MessageReplayed, subject.clone(), &data)?;
-    tx.queue_message(EventType::MessageReplayed, subject, parked.body.clone());
+    tx.queue_message(EventType::MessageResent, subject, parked.body.clone());
     Ok(parked)
 }

@@ -7,6 +7,7 @@
 use crate::{
     StoreError,
     db::{Caller, Store, json},
+    names,
     orders::{self, Ending, LoadedOrder, NewReservationRow, OrderRows, subject},
     parked::NewParked,
     stock::{self, Cause, LockedItem},
@@ -88,7 +89,7 @@ async fn try_process(
         return Ok(Vec::new());
     }
     let new: Vec<&NewOrder> = messages.iter().map(|message| &message.order).collect();
-    let names = orders::resolve(&mut tx, &new).await?;
+    let names = names::resolve(&mut tx, &new).await?;
     let now = tx.now();
 
     // What each message wants, as far as it can be read at all.

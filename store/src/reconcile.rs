@@ -2,7 +2,7 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, MovementRow, Reader, Run as _, Sql, Store},
+    db::{FromRow, MovementRow, Reader, Sql, Store},
     stock,
 };
 use inventory_domain::movement::{MovementKind, Reason};
@@ -52,7 +52,7 @@ pub async fn items(store: &Store) -> Result<i64, StoreError> {
 /// # Errors
 /// When the database is away.
 pub async fn drift(store: &Store, limit: i64) -> Result<Vec<Drift>, StoreError> {
-    store.all(&DRIFT, &[limit.into()]).await
+    store.report(&DRIFT, &[limit.into()]).await
 }
 
 static DRIFT: Sql = Sql::new(

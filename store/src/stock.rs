@@ -142,7 +142,7 @@ pub async fn value(store: &Store) -> Result<Vec<StockValue>, StoreError> {
         "SELECT p.currency, CAST(SUM(s.on_hand * p.unit_price_minor) AS BIGINT), CAST(SUM(s.on_hand) AS BIGINT), COUNT(*)
          FROM stock_items s JOIN products p ON p.id = s.product_id GROUP BY p.currency ORDER BY p.currency",
     );
-    store.all(&VALUE, &[]).await
+    store.report(&VALUE, &[]).await
 }
 
 /// A stock item under its row lock.

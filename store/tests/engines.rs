@@ -40,6 +40,7 @@ on_both_engines! {
     orders::a_batch_with_everything_in_it,
     orders::statements_do_not_grow_with_the_batch,
     orders::hot_product_is_never_oversold,
+    orders::plans_do_not_read_whole_tables,
     records::idempotency_keys,
     records::orders_with_idempotency_keys,
     records::outbox_keeps_the_order_of_a_subject,

@@ -1,132 +1,170 @@
-//! Group commit: transactions that are one write and nothing else (orders being taken) share a commit with those that arrive
-//! while the one before is being written. Alone, a write waits for nobody; under load, one round trip and one flush to disk
-//! serve many.
+//! Jobs of one kind that arrive while an earlier one is being done are done together: one round trip and, for writes, one flush
+//! to disk serve many. Alone, a job waits for nobody.
 
-use super::{Store, StoreError, WriteSet};
+use super::{Engine, Store, StoreError, WriteSet};
 use std::{
     collections::{HashMap, VecDeque},
+    future::Future,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::oneshot;
 
-/// Writes that share a commit at most.
+/// Jobs that are done together at most.
 const GROUP_MAX: usize = 128;
-/// Groups written at the same time on PostgreSQL, where one can be computed while another is flushed. SQLite has one writer.
-const WRITERS_MAX: usize = 2;
+/// Groups done at the same time on PostgreSQL, where one can be computed while another is flushed. SQLite has one writer.
+const AT_ONCE_MAX: usize = 2;
 
-type Rows = HashMap<&'static str, String>;
-
-struct Entry {
-    rows: Rows,
-    done: oneshot::Sender<Result<(), StoreError>>,
+/// A job and who waits for its answer.
+struct Entry<J, A> {
+    job: J,
+    done: oneshot::Sender<A>,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Entry>,
-    writers: usize,
+struct Queue<J, A> {
+    waiting: VecDeque<Entry<J, A>>,
+    running: usize,
 }
 
-/// The writes that wait for their commit.
-#[derive(Clone, Default)]
-pub(super) struct Group {
-    queue: Arc<Mutex<Queue>>,
+/// The jobs of one kind that wait.
+pub(crate) struct Group<J, A> {
+    queue: Arc<Mutex<Queue<J, A>>>,
 }
 
-impl Group {
-    /// Commits `rows` with `set`, together with others that wait. All members of a group use the same set.
-    pub(super) async fn commit(&self, store: &Store, set: &'static WriteSet, rows: Rows) -> Result<(), StoreError> {
+impl<J, A> Clone for Group<J, A> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: Arc::clone(&self.queue),
+        }
+    }
+}
+
+impl<J, A> Default for Group<J, A> {
+    fn default() -> Self {
+        let queue = Queue {
+            waiting: VecDeque::new(),
+            running: 0,
+        };
+        Self {
+            queue: Arc::new(Mutex::new(queue)),
+        }
+    }
+}
+
+impl<J: Send + 'static, A: Send + 'static> Group<J, A> {
+    /// Has `job` done by `work`, together with others that wait; `work` answers each job of a group, in their order. All
+    /// jobs of a group come with the same work.
+    pub(crate) async fn join<W, F>(&self, store: &Store, job: J, work: W) -> Result<A, StoreError>
+    where
+        W: Fn(Store, Vec<J>) -> F + Send + 'static,
+        F: Future<Output = Vec<A>> + Send,
+    {
         let (done, answer) = oneshot::channel();
         let start = {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.waiting.push_back(Entry { rows, done });
-            let free = queue.writers < writers_max(store);
-            queue.writers += usize::from(free);
+            queue.waiting.push_back(Entry { job, done });
+            let free = queue.running < at_once_max(store.engine());
+            queue.running += usize::from(free);
             free
         };
         if start {
-            // A task of its own: the caller may go away, the others' writes must not go with it.
+            // A task of its own: the caller may go away, the others' jobs must not go with it.
             let (group, store) = (self.clone(), store.clone());
-            tokio::spawn(async move { group.write_all(&store, set).await });
+            tokio::spawn(async move { group.run(&store, work).await });
         }
-        // The writer answers everything it took from the queue; it can only fail to when the runtime ends.
+        // Everything that is taken from the queue is answered; it can only fail to be when the runtime ends.
         answer
             .await
-            .unwrap_or(Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)))
+            .map_err(|_| StoreError::Unavailable(sqlx::Error::WorkerCrashed))
     }
 
-    async fn write_all(self, store: &Store, set: &'static WriteSet) {
+    async fn run<W, F>(self, store: &Store, work: W)
+    where
+        W: Fn(Store, Vec<J>) -> F,
+        F: Future<Output = Vec<A>>,
+    {
         loop {
-            let entries: Vec<Entry> = {
+            let (jobs, waiting): (Vec<J>, Vec<_>) = {
                 let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = queue.waiting.len().min(GROUP_MAX);
                 if count == 0 {
-                    queue.writers -= 1;
+                    queue.running -= 1;
                     return;
                 }
-                queue.waiting.drain(..count).collect()
+                queue
+                    .waiting
+                    .drain(..count)
+                    .map(|entry| (entry.job, entry.done))
+                    .unzip()
             };
-            write_group(store, set, entries).await;
-        }
-    }
-}
-
-fn writers_max(store: &Store) -> usize {
-    if store.engine() == super::Engine::Postgres {
-        WRITERS_MAX
-    } else {
-        1
-    }
-}
-
-async fn write_group(store: &Store, set: &'static WriteSet, entries: Vec<Entry>) {
-    if entries.len() > 1 {
-        let merged = merge(&entries);
-        match store.write_alone(set, &merged).await {
-            // Something in one of them is refused: each is tried by itself, and only the culprit hears of it.
-            Err(StoreError::Data(_)) => {}
-            Ok(()) => {
-                for entry in entries {
-                    // A caller that has gone does not listen any more.
-                    let _ = entry.done.send(Ok(()));
-                }
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(%error, writes = entries.len(), "a group of writes failed");
-                for entry in entries {
-                    let _ = entry
-                        .done
-                        .send(Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)));
-                }
-                return;
+            for (done, answer) in waiting.into_iter().zip(work(store.clone(), jobs).await) {
+                // A caller that has gone does not listen any more.
+                let _ = done.send(answer);
             }
         }
     }
-    for entry in entries {
-        let result = store.write_alone(set, &entry.rows).await;
-        let _ = entry.done.send(result);
+}
+
+fn at_once_max(engine: Engine) -> usize {
+    match engine {
+        Engine::Postgres => AT_ONCE_MAX,
+        Engine::Sqlite => 1,
     }
 }
 
-/// The rows of all entries, by write. Each value is the text of a JSON array.
-fn merge(entries: &[Entry]) -> Rows {
+/// The rows of transactions that are one write and nothing else (orders being taken), by write. Each value is the text of a JSON
+/// array.
+pub(super) type Rows = HashMap<&'static str, String>;
+/// Transactions that wait for their commit; all use the same set of writes.
+pub(super) type Commits = Group<Rows, Result<(), StoreError>>;
+
+impl Store {
+    /// Commits `rows` with `set`, together with others that wait.
+    pub(super) async fn commit_grouped(&self, set: &'static WriteSet, rows: Rows) -> Result<(), StoreError> {
+        let work = move |store: Store, group: Vec<Rows>| async move { store.write_group(set, group).await };
+        self.commits.join(self, rows, work).await?
+    }
+
+    async fn write_group(&self, set: &'static WriteSet, group: Vec<Rows>) -> Vec<Result<(), StoreError>> {
+        if group.len() > 1 {
+            match self.write_alone(set, &merge(&group)).await {
+                Ok(()) => return group.iter().map(|_| Ok(())).collect(),
+                // Something in one of them is refused: each is tried by itself, and only the culprit hears of it.
+                Err(StoreError::Data(_)) => {}
+                Err(error) => {
+                    tracing::warn!(%error, writes = group.len(), "a group of writes failed");
+                    return group.iter().map(|_| Err(failed_together())).collect();
+                }
+            }
+        }
+        let mut answers = Vec::with_capacity(group.len());
+        for rows in &group {
+            answers.push(self.write_alone(set, rows).await);
+        }
+        answers
+    }
+}
+
+/// What each member of a group hears when all of it failed; the reason is in the log once.
+pub(crate) const fn failed_together() -> StoreError {
+    StoreError::Unavailable(sqlx::Error::WorkerCrashed)
+}
+
+/// The rows of all of a group, by write.
+fn merge(group: &[Rows]) -> Rows {
     let mut merged: Rows = HashMap::new();
-    for entry in entries {
-        for (name, rows) in &entry.rows {
-            let inner = rows
-                .strip_prefix('[')
-                .and_then(|rows| rows.strip_suffix(']'))
-                .unwrap_or_default();
-            if inner.is_empty() {
-                continue;
-            }
-            let all = merged.entry(name).or_insert_with(|| "[".to_owned());
-            if all.len() > 1 {
-                all.push(',');
-            }
-            all.push_str(inner);
+    for (name, rows) in group.iter().flatten() {
+        let inner = rows
+            .strip_prefix('[')
+            .and_then(|rows| rows.strip_suffix(']'))
+            .unwrap_or_default();
+        if inner.is_empty() {
+            continue;
         }
+        let all = merged.entry(name).or_insert_with(|| "[".to_owned());
+        if all.len() > 1 {
+            all.push(',');
+        }
+        all.push_str(inner);
     }
     for rows in merged.values_mut() {
         rows.push(']');
@@ -140,14 +178,9 @@ mod tests {
 
     #[test]
     fn rows_of_several_writes_become_one_array() {
-        let entry = |rows: &[(&'static str, &str)]| Entry {
-            rows: rows.iter().map(|(name, rows)| (*name, (*rows).to_owned())).collect(),
-            done: oneshot::channel().0,
-        };
-        let merged = merge(&[
-            entry(&[("a", "[1,2]"), ("b", "[]")]),
-            entry(&[("a", "[3]"), ("b", "[]")]),
-        ]);
+        let rows =
+            |rows: &[(&'static str, &str)]| rows.iter().map(|(name, rows)| (*name, (*rows).to_owned())).collect();
+        let merged = merge(&[rows(&[("a", "[1,2]"), ("b", "[]")]), rows(&[("a", "[3]"), ("b", "[]")])]);
         assert_eq!(merged.get("a").map(String::as_str), Some("[1,2,3]"));
         assert_eq!(merged.get("b"), None);
     }

@@ -11,6 +11,7 @@ mod write;
 
 pub(crate) use arg::Arg;
 pub use error::StoreError;
+pub(crate) use group::{Group, failed_together};
 pub(crate) use pool::Run;
 pub use pool::{Engine, Options, Page, Store, clock};
 pub(crate) use row::{FromRow, Reader};

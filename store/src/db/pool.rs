@@ -1,6 +1,7 @@
 //! Connections to either engine.
 
-use super::{Arg, FromRow, Reader, Sql, StoreError, arg, group::Group};
+use super::{Arg, FromRow, Reader, Sql, StoreError, arg, group::Commits};
+use crate::names::NameLookups;
 use inventory_domain::{Timestamp, limits};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
@@ -21,6 +22,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+/// Every statement of ours but the reports finds a bounded number of rows by their indexes. The planner takes a JSON parameter
+/// for a hundred rows, and reads whole tables to join them while statistics say that they are small, which they are until the
+/// next ANALYZE. Without these ways to join there is one plan, whatever statistics say (docs/adr/0011).
+const PLANS: [(&str, &str); 3] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+/// Reports read whole tables, and join them as is best for that.
+const REPORT_PLANS: &str = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
 
 /// A pooled connection that was idle this long is tried before it is used again; a busier one is trusted.
 const VERIFY_AFTER_IDLE: Duration = Duration::from_secs(15);
@@ -96,7 +104,8 @@ pub(super) enum Pool {
 pub struct Store {
     pub(super) pool: Pool,
     pub(super) statements: Arc<AtomicU64>,
-    pub(super) group: Group,
+    pub(super) commits: Commits,
+    pub(crate) name_lookups: NameLookups,
     writer: Arc<Semaphore>,
     write_timeout: Duration,
 }
@@ -123,7 +132,8 @@ impl Store {
             let connect = connect
                 .application_name("inventory")
                 .statement_cache_capacity(256)
-                .options([("statement_timeout", options.statement_timeout.as_millis().to_string())]);
+                .options([("statement_timeout", options.statement_timeout.as_millis().to_string())])
+                .options(PLANS);
             Pool::Postgres(
                 PgPoolOptions::new()
                     .max_connections(options.connections_max)
@@ -166,7 +176,8 @@ impl Store {
         Ok(Self {
             pool,
             statements: Arc::default(),
-            group: Group::default(),
+            commits: Commits::default(),
+            name_lookups: NameLookups::default(),
             writer: Arc::new(Semaphore::new(1)),
             write_timeout: options.statement_timeout,
         })
@@ -253,18 +264,42 @@ impl Store {
         }
     }
 
-    /// PostgreSQL's plan of a statement, for tests of the indexes; `None` on SQLite.
+    /// All rows of a report: a statement that reads whole tables.
+    pub(crate) async fn report<T: FromRow>(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
+        let Pool::Postgres(pool) = &self.pool else {
+            return self.all(sql, args).await;
+        };
+        self.count_statement();
+        let mut tx = pool.begin().await?;
+        tx.execute(REPORT_PLANS).await?;
+        let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
+        let rows = query.fetch_all(&mut *tx).await?;
+        tx.commit().await?;
+        rows.iter().map(|row| T::from_row(&mut Reader::postgres(row))).collect()
+    }
+
+    /// PostgreSQL's plan of a statement where indexes are preferred, for tests of the indexes; `None` on SQLite.
     #[doc(hidden)]
     pub async fn explain(&self, statement: &str) -> Result<Option<String>, StoreError> {
+        self.explain_after("SET LOCAL enable_seqscan = off", statement).await
+    }
+
+    /// PostgreSQL's plan of a statement as it would be executed, for tests; `None` on SQLite.
+    #[doc(hidden)]
+    pub async fn plan(&self, statement: &str) -> Result<Option<String>, StoreError> {
+        self.explain_after("", statement).await
+    }
+
+    async fn explain_after(&self, setting: &str, statement: &str) -> Result<Option<String>, StoreError> {
         let Pool::Postgres(pool) = &self.pool else {
             return Ok(None);
         };
-        let mut connection = pool.acquire().await?;
-        connection.execute("SET enable_seqscan = off").await?;
-        let rows = connection
+        let mut tx = pool.begin().await?;
+        tx.execute(AssertSqlSafe(setting.to_owned())).await?;
+        let rows = tx
             .fetch_all(sqlx::raw_sql(AssertSqlSafe(format!("EXPLAIN {statement}"))))
             .await?;
-        connection.execute("RESET enable_seqscan").await?;
+        tx.rollback().await?;
         let lines: Result<Vec<String>, _> = rows.iter().map(|row| sqlx::Row::try_get(row, 0)).collect();
         Ok(Some(lines?.join("\n")))
     }

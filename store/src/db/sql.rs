@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `{rows $1 r: id UUID, n BIGINT}` | `json_to_recordset($1::json) AS r(id UUID, n BIGINT)` | a subselect over `json_each($1)` |
 //! | `{lock}`, `{lock o}` | `FOR UPDATE`, `FOR UPDATE OF o` | nothing: a writing transaction has the whole database |
-//! | `{new outbox}` | the rows that the write of that name in the same [`super::WriteSet`] has just inserted | the table |
+//! | `{new outbox after deliveries}` | the rows that the write of that name in the same [`super::WriteSet`] has just inserted | the rows whose `seq` is beyond all in the other table, which gets a row for each of them |
 //!
 //! A batch travels as one JSON parameter, so that a statement's text and number do not grow with the batch.
 
@@ -66,17 +66,21 @@ pub(super) fn expand(text: &str, engine: Engine) -> String {
                 out.push_str(argument);
             }
             ("lock", Engine::Sqlite) => {}
-            ("new", Engine::Postgres) => {
-                out.push_str("new_");
-                out.push_str(argument);
-            }
-            ("new", Engine::Sqlite) => out.push_str(argument),
+            ("new", _) => out.push_str(&new(argument, engine)),
             _ => unreachable!("unknown token {{{token}}} in a statement of ours"),
         }
         rest = &rest[start + length + 1..];
     }
     out.push_str(rest);
     out
+}
+
+fn new(argument: &str, engine: Engine) -> String {
+    let (table, other) = argument.split_once(" after ").unwrap_or((argument, ""));
+    match engine {
+        Engine::Postgres => format!("new_{table}"),
+        Engine::Sqlite => format!("(SELECT * FROM {table} WHERE seq > (SELECT COALESCE(MAX(seq), 0) FROM {other}))"),
+    }
 }
 
 fn rows(argument: &str, engine: Engine) -> String {

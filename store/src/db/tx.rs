@@ -71,9 +71,11 @@ pub(crate) struct EventRow {
     time: i64,
 }
 
-#[derive(Serialize)]
-struct DeliveryRow {
-    event_id: Uuid,
+/// Where events of a type go.
+#[derive(PartialEq, Eq, Serialize)]
+struct Route {
+    #[serde(rename = "type")]
+    event_type: EventType,
     destination: &'static str,
 }
 
@@ -106,13 +108,14 @@ pub(crate) const RECORDS: &[Write] = &[
         sql: "INSERT INTO outbox (event_id, subject, type, body, time)
               SELECT event_id, subject, type, body, time
               FROM {rows $rows r: event_id UUID, subject TEXT, type TEXT, body TEXT, time BIGINT}
-              RETURNING seq, event_id, subject",
+              RETURNING seq, type, subject",
     },
     Write {
         name: "deliveries",
+        // By type and not by event: two or three routes, however many events, so that the join costs nothing.
         sql: "INSERT INTO deliveries (seq, destination, subject, next_at)
-              SELECT o.seq, r.destination, o.subject, 0
-              FROM {rows $rows r: event_id UUID, destination TEXT} JOIN {new outbox} o ON o.event_id = r.event_id",
+              SELECT o.seq, q.destination, o.subject, 0
+              FROM (SELECT DISTINCT type, destination FROM {rows $rows r: type TEXT, destination TEXT}) q JOIN {new outbox after deliveries} o ON o.type = q.type",
     },
     // A key that was stored meanwhile breaks the primary key: the work is undone, the caller asks again and gets the reply.
     Write {
@@ -142,7 +145,7 @@ pub struct Tx {
     movements: Vec<MovementRow>,
     audit: Vec<AuditRow>,
     events: Vec<EventRow>,
-    deliveries: Vec<DeliveryRow>,
+    routes: Vec<Route>,
     set: &'static WriteSet,
     /// Whether this is one write and nothing else, which may share its commit with others.
     group: bool,
@@ -165,7 +168,7 @@ impl Store {
             movements: Vec::new(),
             audit: Vec::new(),
             events: Vec::new(),
-            deliveries: Vec::new(),
+            routes: Vec::new(),
             set: &RECORDS_ONLY,
             group: false,
             staged: HashMap::new(),
@@ -190,7 +193,12 @@ impl Tx {
 
     /// Whether committing will hand events to the relay.
     pub fn has_events(&self) -> bool {
-        !self.deliveries.is_empty()
+        !self.routes.is_empty()
+    }
+
+    /// Whether anything was executed yet.
+    pub(crate) const fn has_begun(&self) -> bool {
+        !matches!(self.connection, Connection::None)
     }
 
     async fn connect(&mut self) -> Result<(), StoreError> {
@@ -224,23 +232,6 @@ impl Tx {
             }
             Connection::None => 0,
         })
-    }
-
-    /// Rows that never change once they are there: read outside the transaction where it has not begun, so that it begins
-    /// no earlier than it must; inside where it has (on SQLite another connection could wait for this one for ever).
-    pub(crate) async fn look_up<T: FromRow>(&mut self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
-        match self.connection {
-            Connection::None => self.store.all(sql, args).await,
-            _ => self.all(sql, args).await,
-        }
-    }
-
-    /// As [`Tx::look_up`], for rows that are added.
-    pub(crate) async fn add_early(&mut self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
-        match self.connection {
-            Connection::None => self.store.execute(sql, args).await,
-            _ => self.execute(sql, args).await,
-        }
     }
 
     /// Exactly one row.
@@ -282,15 +273,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let event_id = Uuid::now_v7();
         let body = json(&Event::new(event_id, event_type, &subject, self.now, data))?;
-        self.deliveries.push(DeliveryRow {
-            event_id,
-            destination: destination::EVENTS_TOPIC,
-        });
+        self.route(event_type, destination::EVENTS_TOPIC);
         if event_type == EventType::OrderPlaced {
-            self.deliveries.push(DeliveryRow {
-                event_id,
-                destination: destination::ORDERS_QUEUE,
-            });
+            self.route(event_type, destination::ORDERS_QUEUE);
         }
         self.events.push(EventRow {
             event_id,
@@ -302,13 +287,20 @@ impl Tx {
         Ok(())
     }
 
-    /// Records a message that goes to the orders queue as it is.
+    fn route(&mut self, event_type: EventType, destination: &'static str) {
+        let route = Route {
+            event_type,
+            destination,
+        };
+        if !self.routes.contains(&route) {
+            self.routes.push(route);
+        }
+    }
+
+    /// Records a message that goes to the orders queue as it is. Its type is that of no event: types say where things go.
     pub(crate) fn queue_message(&mut self, event_type: EventType, subject: String, body: String) {
         let event_id = Uuid::now_v7();
-        self.deliveries.push(DeliveryRow {
-            event_id,
-            destination: destination::ORDERS_QUEUE,
-        });
+        self.route(event_type, destination::ORDERS_QUEUE);
         self.events.push(EventRow {
             event_id,
             subject,
@@ -387,9 +379,9 @@ impl Tx {
             rows.insert("movements", json(&movements)?);
             rows.insert("audit", json(&audit)?);
             rows.insert("outbox", json(&self.events)?);
-            rows.insert("deliveries", json(&self.deliveries)?);
+            rows.insert("deliveries", json(&self.routes)?);
             if self.group && matches!(self.connection, Connection::None) {
-                return self.store.group.commit(&self.store, self.set, rows).await;
+                return self.store.commit_grouped(self.set, rows).await;
             }
             self.write(self.set, &rows).await?;
         }

@@ -286,3 +286,27 @@ pub async fn hot_product_is_never_oversold(database: &Database) {
         500
     );
 }
+
+pub async fn plans_do_not_read_whole_tables(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    database.add(product.id, 10_000, None).await;
+    for _ in 0..8 {
+        let batch: Vec<_> = (0..256)
+            .map(|_| message(Uuid::now_v7(), order(&[("A-1", 1)], OnShortage::Reject)))
+            .collect();
+        processing::process(&database.store, &caller(), &batch, &[])
+            .await
+            .unwrap();
+    }
+    // What the planner knows now would let it read these tables whole.
+    database.store.execute_raw("ANALYZE").await.unwrap();
+    let statement = orders::lock_statement()
+        .replace("$1", &format!("'[{{\"order_id\":\"{}\"}}]'", Uuid::now_v7()))
+        .replace("$2", &format!("'[{{\"product_id\":{}}}]'", product.id))
+        .replace("$3", "0");
+    if let Some(plan) = database.store.plan(&statement).await.unwrap() {
+        for table in ["orders", "order_lines", "reservations"] {
+            assert!(!plan.contains(&format!("Seq Scan on {table} ")), "{plan}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What the names in orders stand for: products by id or SKU, and the customers, who are added where they are new. Looked up
+//! before any lock is taken: ids never change.
+
+use crate::{
+    StoreError, Tx, customers,
+    db::{FromRow, Group, Reader, Run as _, Sql, Store, failed_together, json},
+};
+use inventory_domain::{
+    Refusal,
+    order::{NewOrder, OrderLine},
+    product::ProductStatus,
+};
+use serde::Serialize;
+use std::{collections::HashMap, sync::Arc};
+
+/// What names stand for.
+#[derive(Default)]
+pub(crate) struct Names {
+    by_id: HashMap<i64, (String, ProductStatus)>,
+    by_sku: HashMap<String, i64>,
+}
+
+/// The names of orders that arrive one by one: those that come together are looked up together.
+pub(crate) type NameLookups = Group<Wanted, Result<Arc<Names>, StoreError>>;
+
+/// Names to be looked up.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    product_ids: Vec<i64>,
+    skus: Vec<String>,
+    customers: Vec<String>,
+}
+
+impl Wanted {
+    fn add(&mut self, order: &NewOrder) {
+        for line in &order.lines {
+            self.product_ids.extend(line.product_id);
+            self.skus.extend(line.sku.clone());
+        }
+        self.customers.push(order.customer.clone());
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.product_ids.append(&mut other.product_ids);
+        self.skus.append(&mut other.skus);
+        self.customers.append(&mut other.customers);
+    }
+
+    fn sort(&mut self) {
+        self.product_ids.sort_unstable();
+        self.product_ids.dedup();
+        for names in [&mut self.skus, &mut self.customers] {
+            names.sort_unstable();
+            names.dedup();
+        }
+    }
+}
+
+/// A name that was looked up; id or name is missing where nothing has it.
+struct NameRow {
+    id: Option<i64>,
+    name: Option<String>,
+    status: Option<ProductStatus>,
+}
+
+impl FromRow for NameRow {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.int_opt()?,
+            name: row.text_opt()?,
+            status: row.word_opt(ProductStatus::parse)?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct IdRow {
+    product_id: i64,
+}
+
+#[derive(Serialize)]
+struct SkuRow<'a> {
+    sku: &'a str,
+}
+
+#[derive(Serialize)]
+struct ReferenceRow<'a> {
+    reference: &'a str,
+}
+
+// Subselects instead of joins: each name is one look-up by an index, whatever the planner thinks of the number of rows.
+static LOOK_UP: Sql = Sql::new(
+    "SELECT r.product_id, (SELECT p.sku FROM products p WHERE p.id = r.product_id), (SELECT p.status FROM products p WHERE p.id = r.product_id)
+     FROM {rows $1 r: product_id BIGINT}
+     UNION ALL SELECT (SELECT p.id FROM products p WHERE p.sku = q.sku), q.sku, (SELECT p.status FROM products p WHERE p.sku = q.sku)
+     FROM {rows $2 q: sku TEXT}
+     UNION ALL SELECT (SELECT c.id FROM customers c WHERE c.reference = k.reference), k.reference, NULL
+     FROM {rows $3 k: reference TEXT}",
+);
+
+/// What the names in `orders` stand for. Their customers are there afterwards.
+pub(crate) async fn resolve(tx: &mut Tx, orders: &[&NewOrder]) -> Result<Arc<Names>, StoreError> {
+    let mut wanted = Wanted::default();
+    for order in orders {
+        wanted.add(order);
+    }
+    if !tx.has_begun() {
+        let store = tx.store().clone();
+        // A batch from the queue is a group already.
+        return match orders {
+            [_] => store.name_lookups.join(&store, wanted, look_up_group).await?,
+            _ => look_up(&store, wanted).await.map(Arc::new),
+        };
+    }
+    // On SQLite another connection could wait for this transaction for ever.
+    wanted.sort();
+    let args = parameters(&wanted)?;
+    let rows = tx
+        .all(&LOOK_UP, &[(&args[0]).into(), (&args[1]).into(), (&args[2]).into()])
+        .await?;
+    let (names, new) = gather(rows, wanted.customers);
+    if !new.is_empty() {
+        tx.execute(&customers::ENSURE, &[(&customers::rows(&new, tx.now())?).into()])
+            .await?;
+    }
+    Ok(Arc::new(names))
+}
+
+/// Looks the names of a group up at once.
+async fn look_up_group(store: Store, group: Vec<Wanted>) -> Vec<Result<Arc<Names>, StoreError>> {
+    let count = group.len();
+    let mut all = Wanted::default();
+    for wanted in group {
+        all.append(wanted);
+    }
+    match look_up(&store, all).await {
+        Ok(names) => {
+            let names = Arc::new(names);
+            (0..count).map(|_| Ok(Arc::clone(&names))).collect()
+        }
+        Err(error) if count == 1 => vec![Err(error)],
+        Err(error) => {
+            tracing::warn!(%error, orders = count, "names cannot be looked up");
+            (0..count).map(|_| Err(failed_together())).collect()
+        }
+    }
+}
+
+async fn look_up(store: &Store, mut wanted: Wanted) -> Result<Names, StoreError> {
+    wanted.sort();
+    let args = parameters(&wanted)?;
+    let rows = store
+        .all(&LOOK_UP, &[(&args[0]).into(), (&args[1]).into(), (&args[2]).into()])
+        .await?;
+    let (names, new) = gather(rows, wanted.customers);
+    if !new.is_empty() {
+        let rows = customers::rows(&new, crate::clock())?;
+        store.execute(&customers::ENSURE, &[(&rows).into()]).await?;
+    }
+    Ok(names)
+}
+
+fn parameters(wanted: &Wanted) -> Result<[String; 3], StoreError> {
+    let ids: Vec<_> = wanted
+        .product_ids
+        .iter()
+        .map(|&product_id| IdRow { product_id })
+        .collect();
+    let skus: Vec<_> = wanted.skus.iter().map(|sku| SkuRow { sku }).collect();
+    let customers: Vec<_> = wanted
+        .customers
+        .iter()
+        .map(|reference| ReferenceRow { reference })
+        .collect();
+    Ok([json(&ids)?, json(&skus)?, json(&customers)?])
+}
+
+/// Names as they were found, and the customers of `customers` (sorted) that were not.
+fn gather(rows: Vec<NameRow>, mut customers: Vec<String>) -> (Names, Vec<String>) {
+    let mut names = Names::default();
+    let mut known = Vec::new();
+    for row in rows {
+        match (row.id, row.name, row.status) {
+            (Some(id), Some(sku), Some(status)) => {
+                names.by_sku.insert(sku.clone(), id);
+                names.by_id.insert(id, (sku, status));
+            }
+            (Some(_), Some(reference), None) => known.push(reference),
+            _ => {}
+        }
+    }
+    known.sort_unstable();
+    customers.retain(|reference| known.binary_search(reference).is_err());
+    (names, customers)
+}
+
+impl Names {
+    /// The lines of an order, with the status of each product; the pointers of unknown products otherwise.
+    pub(crate) fn lines(&self, order: &NewOrder) -> Result<(Vec<OrderLine>, Vec<ProductStatus>), Refusal> {
+        let mut check = inventory_domain::Check::new();
+        let mut lines = Vec::with_capacity(order.lines.len());
+        let mut statuses = Vec::with_capacity(order.lines.len());
+        for (index, line) in order.lines.iter().enumerate() {
+            let id = line
+                .product_id
+                .or_else(|| self.by_sku.get(line.sku.as_deref()?).copied());
+            if let Some((product_id, (sku, status))) = id.and_then(|id| Some((id, self.by_id.get(&id)?))) {
+                lines.push(OrderLine {
+                    line: index as i64 + 1,
+                    product_id,
+                    sku: sku.clone(),
+                    quantity: line.quantity,
+                    reserved: 0,
+                    shipped: 0,
+                });
+                statuses.push(*status);
+            } else {
+                let (pointer, name) = match (line.product_id, &line.sku) {
+                    (Some(id), _) => (format!("/lines/{index}/product_id"), id.to_string()),
+                    (None, sku) => (format!("/lines/{index}/sku"), sku.clone().unwrap_or_default()),
+                };
+                check.fail(pointer, "unknown_product", format!("product {name} does not exist"));
+            }
+        }
+        check.finish()?;
+        Ok((lines, statuses))
+    }
+}
