@@ -123,14 +123,17 @@ async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error>
                     report.sent += 1;
                     Sent::Yes
                 }
-                Err(error) if error.is_transient() => {
-                    report.waiting += 1;
-                    Sent::Later(now.plus_seconds(1 << event.attempts.clamp(0, 6)))
-                }
-                Err(error) => {
+                Err(error) if error.concerns_message() => {
                     tracing::error!(%error, event_id = %event.event_id, "an event is refused for ever");
                     report.refused += 1;
                     Sent::Refused(error.to_string())
+                }
+                // A wrong key or a missing queue is no reason to forget an event either: somebody mends it.
+                Err(error) => {
+                    report.waiting += 1;
+                    let pause = 1 << event.attempts.clamp(0, 6);
+                    let asked = error.retry_after().map_or(0, |wait| wait.as_secs() as i64 + 1);
+                    Sent::Later(now.plus_seconds(pause.max(asked)))
                 }
             };
             (event.seq, sent)

@@ -7,5 +7,5 @@ mod transport;
 pub use azure_core::credentials::TokenCredential;
 pub use credential::credential;
 pub use service_bus::{
-    ConnectionString, ConnectionStringError, OutgoingMessage, SendError, ServiceBus, ServiceBusOptions,
+    OutgoingMessage, SendError, ServiceBus, ServiceBusConnection, ServiceBusConnectionError, ServiceBusOptions,
 };

@@ -7,7 +7,7 @@ mod servicebus_support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use devhost::servicebus::{Broker, Entities, QueueOptions, serve_amqp};
+use devhost::servicebus::{AmqpOptions, Broker, Entities, QueueOptions, serve_amqp};
 use servicebus_support::Scratch;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,7 +30,7 @@ async fn start() -> Bus {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let served = tokio::spawn(serve_amqp(broker, listener, shutdown.clone()));
+    let served = tokio::spawn(serve_amqp(broker, listener, AmqpOptions::default(), shutdown.clone()));
     Bus {
         address,
         shutdown,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use devhost::servicebus::{Broker, Delivery, Entities, EntityCounts, QueueOptions, serve_amqp};
+use devhost::servicebus::{AmqpOptions, Broker, Delivery, Entities, EntityCounts, QueueOptions, serve_amqp};
 use serde_json::{Value, json};
 use servicebus_support::Scratch;
 use tokio::net::TcpListener;
@@ -36,7 +36,12 @@ async fn start() -> Bus {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let shutdown = CancellationToken::new();
-    tokio::spawn(serve_amqp(broker.clone(), listener, shutdown.clone()));
+    tokio::spawn(serve_amqp(
+        broker.clone(),
+        listener,
+        AmqpOptions::default(),
+        shutdown.clone(),
+    ));
     let connection_string = format!(
         "Endpoint=sb://localhost:{port};SharedAccessKeyName=RootManageSharedAccessKey;\
          SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"

@@ -7,7 +7,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use inventory_azure::{ConnectionString, OutgoingMessage, ServiceBus, ServiceBusOptions};
+use inventory_azure::{OutgoingMessage, ServiceBus, ServiceBusConnection, ServiceBusOptions};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -142,7 +142,7 @@ impl Running {
                 .and_then(|port| u16::try_from(port).ok())
                 .expect("a port")
         };
-        let connection: ConnectionString = format!(
+        let connection: ServiceBusConnection = format!(
             "Endpoint=sb://localhost:{};SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;",
             port("amqp_port")
         )

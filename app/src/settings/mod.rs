@@ -22,7 +22,7 @@ pub use telemetry::Telemetry;
 pub use work::Work;
 
 use crate::secrets::SecretValues;
-use inventory_azure::ConnectionString;
+use inventory_azure::ServiceBusConnection;
 use source::Source;
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ pub struct Settings {
     /// Secrets that the settings hold; with a Key Vault, what it lacks.
     pub secrets: SecretValues,
     /// How to connect to Service Bus; `None` only for command-line tools, which leave sending to the handler.
-    pub service_bus: Option<ConnectionString>,
+    pub service_bus: Option<ServiceBusConnection>,
     /// How the work is done.
     pub work: Work,
     /// What an HTTP request may be and take.

@@ -4,29 +4,125 @@ use super::{
     setting::{Group, Setting},
     source::Source,
 };
-use inventory_azure::ConnectionString;
+use inventory_azure::ServiceBusConnection;
 
 static CONNECTION: Setting = Setting::text(
     "ServiceBusConnection",
     None,
-    "The namespace's connection string; the handler does not start without it. The triggers of `orders_process` and \
-     `orders_deadletter` name this setting, and the outbox is sent with it. With `UseDevelopmentEmulator=true` it is plain AMQP \
-     on this machine.",
+    "What opens Service Bus: the namespace's connection string (`Endpoint=sb://…`), whose key never travels; with \
+     `UseDevelopmentEmulator=true` it is plain AMQP on this machine. Or the URL of another AMQP 1.0 broker such as RabbitMQ, \
+     `amqp://USER:PASSWORD@HOST[:PORT][/VHOST]` (`amqps://` with TLS), to which the outbox is sent. The handler does not start \
+     without this or `ServiceBusConnection__fullyQualifiedNamespace`. The triggers of `orders_process` and `orders_deadletter` \
+     name this setting.",
+);
+
+static NAMESPACE: Setting = Setting::text(
+    "ServiceBusConnection__fullyQualifiedNamespace",
+    None,
+    "Instead of `ServiceBusConnection`: the namespace (`NAME.servicebus.windows.net`), opened without a secret, by tokens of Entra \
+     ID. The identity needs the role Azure Service Bus Data Sender; the host's triggers, which read the same setting, need Data \
+     Receiver.",
+);
+
+static CLIENT_ID: Setting = Setting::text(
+    "ServiceBusConnection__clientId",
+    None,
+    "With a namespace: the client id of the user-assigned managed identity. Without it: the system-assigned one.",
+);
+
+static CREDENTIAL: Setting = Setting::word(
+    "ServiceBusConnection__credential",
+    &["managedidentity"],
+    "With a namespace: the host wants it beside a client id. The handler knows by itself which identity there is.",
 );
 
 pub(super) static GROUP: Group = Group {
     title: "Service Bus",
     about: "",
-    settings: &[&CONNECTION],
+    settings: &[&CONNECTION, &NAMESPACE, &CLIENT_ID, &CREDENTIAL],
 };
 
 /// How to connect. Without a connection: an error where something is `to_be_sent`.
-pub(super) fn read(source: &mut Source<'_>, to_be_sent: bool) -> Option<ConnectionString> {
-    match source.text(&CONNECTION).map(|text| text.parse::<ConnectionString>()) {
-        Some(Ok(connection)) => return Some(connection).filter(|_| to_be_sent),
-        Some(Err(error)) => source.wrong(&CONNECTION, format_args!("is not valid: {error}")),
-        None if to_be_sent => source.wrong(&CONNECTION, "is missing (a Service Bus connection string)"),
-        None => {}
+pub(super) fn read(source: &mut Source<'_>, to_be_sent: bool) -> Option<ServiceBusConnection> {
+    let text = source.text(&CONNECTION);
+    let namespace = source.text(&NAMESPACE);
+    let client_id = source.text(&CLIENT_ID);
+    source.word(&CREDENTIAL);
+    let parsed = match (text, namespace) {
+        (Some(_), Some(_)) => {
+            let what = "is given beside ServiceBusConnection: only one of them can be meant";
+            source.wrong(&NAMESPACE, what);
+            None
+        }
+        (Some(text), None) => text
+            .parse()
+            .map_err(|error| source.wrong(&CONNECTION, format_args!("is not valid: {error}")))
+            .ok(),
+        (None, Some(namespace)) => ServiceBusConnection::with_identity(&namespace, client_id)
+            .map_err(|error| source.wrong(&NAMESPACE, format_args!("is not valid: {error}")))
+            .ok(),
+        (None, None) => {
+            if to_be_sent {
+                let what = "is missing (a connection string; or give ServiceBusConnection__fullyQualifiedNamespace)";
+                source.wrong(&CONNECTION, what);
+            }
+            None
+        }
+    };
+    parsed.filter(|_| to_be_sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn read(pairs: &[(&str, &str)]) -> (Option<ServiceBusConnection>, Vec<String>) {
+        let values: BTreeMap<_, _> = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let mut source = Source::new(&values);
+        let connection = super::read(&mut source, true);
+        (connection, source.wrong)
     }
-    None
+
+    const NAME: &str = "ServiceBusConnection__fullyQualifiedNamespace";
+
+    #[test]
+    fn a_namespace_with_or_without_a_client_id() {
+        let (connection, wrong) = read(&[(NAME, "n.servicebus.windows.net"), ("ServiceBusConnection", "")]);
+        assert_eq!(connection.unwrap().identity(), Some(None));
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let (connection, wrong) = read(&[
+            (NAME, "n.servicebus.windows.net"),
+            ("ServiceBusConnection__clientId", "an-id"),
+            ("ServiceBusConnection__credential", "managedidentity"),
+        ]);
+        assert_eq!(connection.unwrap().identity(), Some(Some("an-id")));
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn other_brokers() {
+        let (connection, wrong) = read(&[("ServiceBusConnection", "amqps://guest:hunter2@rabbit/shop")]);
+        assert!(connection.unwrap().is_other_broker());
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told_without_values() {
+        for pairs in [
+            &[][..],
+            &[(NAME, "https://n.servicebus.windows.net")],
+            &[(NAME, "n"), ("ServiceBusConnection", "amqp://guest:hunter2@rabbit")],
+            &[("ServiceBusConnection", "amqp://guest:hunter2@")],
+            &[(NAME, "n"), ("ServiceBusConnection__credential", "hunter2")],
+        ] {
+            let (_, wrong) = read(pairs);
+            assert_eq!(wrong.len(), 1, "{wrong:?}");
+            assert!(wrong[0].starts_with("ServiceBusConnection"), "{wrong:?}");
+            assert!(!wrong[0].contains("hunter2"), "{wrong:?}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What is sent.
 
 use bytes::Bytes;
-use fe2o3_amqp_types::messaging::{ApplicationProperties, Data, Message, MessageAnnotations, Properties};
+use fe2o3_amqp_types::messaging::{ApplicationProperties, Data, Header, Message, MessageAnnotations, Properties};
 use fe2o3_amqp_types::primitives::{Binary, SimpleValue, Symbol, Timestamp};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -43,8 +43,8 @@ impl OutgoingMessage {
         }
     }
 
-    /// The message in AMQP's terms.
-    pub(super) fn to_amqp(&self) -> Message<Data> {
+    /// The message in AMQP's terms. `durable` is for brokers that keep no others; Service Bus keeps all.
+    pub(super) fn to_amqp(&self, durable: bool) -> Message<Data> {
         let mut properties = Properties::builder()
             .message_id(self.message_id.clone())
             .content_type(self.content_type)
@@ -68,6 +68,7 @@ impl OutgoingMessage {
             entries.iter().fold(ApplicationProperties::builder(), insert).build()
         });
         Message::builder()
+            .header(durable.then(|| Header::builder().durable(true).build()))
             .properties(properties)
             .message_annotations(annotations)
             .application_properties(application_properties)

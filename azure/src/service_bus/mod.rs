@@ -1,16 +1,17 @@
-//! Sending to Azure Service Bus, or to its stand-in on the desk, over AMQP 1.0.
+//! Sending to Azure Service Bus, to its stand-in on the desk, or to another broker that speaks AMQP 1.0.
 //!
 //! [`ServiceBus`] keeps one connection, which it opens when it is first needed and again whenever it broke; every
-//! message gets its own answer.
+//! message gets its own answer. What opens a service is in [`ServiceBusConnection`].
 
-mod backoff;
+mod amqp;
 mod client;
-mod connection;
-mod connection_string;
 mod error;
 mod message;
+mod namespace;
+mod sas;
+mod tokens;
 
 pub use client::{ServiceBus, ServiceBusOptions};
-pub use connection_string::{ConnectionString, ConnectionStringError};
 pub use error::SendError;
 pub use message::OutgoingMessage;
+pub use namespace::{ServiceBusConnection, ServiceBusConnectionError};

@@ -22,7 +22,7 @@ use crate::console::Console;
 use crate::handler::{Handler, HandlerState, Launcher, Live};
 use crate::http::{Cors, serve};
 use crate::invocation::History;
-use crate::servicebus::{Broker, Entities, serve_amqp};
+use crate::servicebus::{AmqpOptions, Broker, Entities, serve_amqp};
 use crate::timers::StatusStore;
 use generation::Surroundings;
 use manager::{Manager, Order};
@@ -69,7 +69,7 @@ impl Host {
         if let Some(listener) = amqp {
             let (broker, console, shutdown) = (broker.clone(), console.clone(), shutdown.clone());
             tasks.spawn(async move {
-                if let Err(error) = serve_amqp(broker, listener, shutdown).await {
+                if let Err(error) = serve_amqp(broker, listener, AmqpOptions::default(), shutdown).await {
                     console.error(format_args!("The Service Bus listener failed: {error}"));
                 }
             });

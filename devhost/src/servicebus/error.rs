@@ -32,6 +32,12 @@ pub enum BrokerError {
         /// How many tokens the call named.
         asked: usize,
     },
+    /// Too many messages come in at once.
+    #[error(
+        "The request was terminated because the namespace is being throttled. Error code: 50009. Please wait 2 seconds and try \
+         again."
+    )]
+    Busy,
     /// The configuration file cannot be used.
     #[error("{}: {reason}", path.display())]
     Config {

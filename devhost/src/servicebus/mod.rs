@@ -9,7 +9,9 @@
 //! | `storage` | the SQLite file |
 //! | `entities`, `iso8601` | the configuration file |
 //! | `path` | the names of entities |
+//! | `access` | who may send |
 
+mod access;
 mod amqp;
 mod broker;
 mod directory;
@@ -23,7 +25,8 @@ mod path;
 mod queue;
 mod storage;
 
-pub use amqp::serve_amqp;
+pub use access::Access;
+pub use amqp::{AmqpOptions, Throttle, serve_amqp};
 pub use broker::Broker;
 pub use entities::Entities;
 pub use error::BrokerError;

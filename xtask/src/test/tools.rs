@@ -1,10 +1,13 @@
-//! What tests need besides crates: PostgreSQL, and the official Service Bus SDKs for Python and Node.
+//! What tests need besides crates: PostgreSQL, RabbitMQ, and the official Service Bus SDKs for Python and Node.
 
 use crate::failure::{Context as _, Failure, Result};
 use crate::{postgres, workspace};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+/// The server's own script, which the tests run: the one on PATH insists on running as a service.
+const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 /// Gets what is missing.
 pub(super) fn install() -> Result<()> {
@@ -22,6 +25,9 @@ fn packages() -> Result<()> {
     if postgres::binaries().is_none() {
         missing.push("postgresql");
     }
+    if !Path::new(RABBITMQ).exists() {
+        missing.push("rabbitmq-server");
+    }
     // Debian ships Python without the part that makes virtual environments.
     if !works("python3", &["-c", "import venv, ensurepip"]) {
         missing.extend(["python3", "python3-venv"]);
@@ -36,7 +42,8 @@ fn packages() -> Result<()> {
         return Ok(());
     }
     let install = format!(
-        "apt-get update && apt-get install -y --no-install-recommends {}",
+        // Nothing that is installed for tests is started as a service.
+        "apt-get update && RUNLEVEL=1 apt-get install -y --no-install-recommends {}",
         missing.join(" ")
     );
     let root = nix::unistd::geteuid().is_root();

@@ -1,7 +1,9 @@
-//! `$cbs`: where SDKs put their tokens. Every token is good here; what is looked at is the entity it is for.
+//! `$cbs`: where SDKs put their tokens. Where everybody may send, every token is good; what is looked at is the entity it is
+//! for.
 
 use bytes::Bytes;
 
+use super::grants::Grants;
 use super::message::{Message, reply};
 use super::node::Node;
 use super::value::Value;
@@ -12,7 +14,7 @@ use crate::servicebus::Broker;
 const SAS_TOKEN: &str = "servicebus.windows.net:sastoken";
 
 /// Answers a request.
-pub(super) fn answer(request: &Message, broker: &Broker) -> Bytes {
+pub(super) fn answer(request: &Message, broker: &Broker, grants: &mut Grants) -> Bytes {
     let text = |name| request.application_property(name).and_then(Value::as_str);
     let audience = text("name").unwrap_or_default();
     let missing = match Node::parse(audience).entity() {
@@ -27,7 +29,13 @@ pub(super) fn answer(request: &Message, broker: &Broker) -> Bytes {
                 uuid::Uuid::new_v4()
             ),
         ),
-        Some("put-token") => (202, "Accepted".to_owned()),
+        Some("put-token") => {
+            let token = request.value.as_ref().and_then(Value::as_str).unwrap_or_default();
+            match grants.put(audience, text("type").unwrap_or_default(), token) {
+                Ok(()) => (202, "Accepted".to_owned()),
+                Err(reason) => (401, format!("{reason} TrackingId:{}", uuid::Uuid::new_v4())),
+            }
+        }
         _ => (501, "The operation is not supported.".to_owned()),
     };
     // SDKs disagree about the names.

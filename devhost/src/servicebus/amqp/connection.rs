@@ -11,15 +11,17 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::cbs;
 use super::frame::{FRAME_BYTES_MAX, Frame, FrameKind, code, error, put_frame, put_heartbeat, take_frame};
+use super::grants::Grants;
 use super::handshake::handshake;
 use super::management;
 use super::message::{Message, broker_messages};
 use super::node::Node;
+use super::options::{AmqpOptions, Throttle};
 use super::session::{Delivery, Session, SessionError, condition};
 use super::value::{Value, field};
 use crate::servicebus::{Broker, BrokerError};
@@ -30,18 +32,25 @@ const CHANNEL_MAX: u16 = 1_023;
 const UNDER_WAY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What a message under way takes beyond its content, in bytes.
 const MESSAGE_BYTES_OVERHEAD: usize = 512;
+/// How often links are looked at whose token may have run out, or that may have been idle for too long.
+const LINKS_CHECK: Duration = Duration::from_millis(250);
 /// How long a peer may take to begin, and to read what it is sent at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(mut stream: TcpStream, broker: Broker, shutdown: CancellationToken) -> io::Result<()> {
+pub(super) async fn serve(
+    mut stream: TcpStream,
+    broker: Broker,
+    options: AmqpOptions,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = BytesMut::with_capacity(16 * 1024);
     tokio::select! {
         done = timeout(PATIENCE, handshake(&mut stream, &mut buffer)) => done??,
         () = shutdown.cancelled() => return Ok(()),
     }
-    let mut connection = Connection::new(broker);
+    let mut connection = Connection::new(broker, options);
     let ended = connection.run(&mut stream, &mut buffer, &shutdown).await;
     // Whatever is left to say, above all why the connection is closed.
     let farewell = timeout(PATIENCE, stream.write_all(&connection.out)).await;
@@ -75,6 +84,9 @@ struct SessionId {
 
 struct Connection {
     broker: Broker,
+    grants: Grants,
+    throttle: Option<Throttle>,
+    link_idle_max: Duration,
     /// What is to be written.
     out: BytesMut,
     sessions: HashMap<u16, Session>,
@@ -89,9 +101,12 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(broker: Broker) -> Self {
+    fn new(broker: Broker, options: AmqpOptions) -> Self {
         Self {
             broker,
+            grants: Grants::new(options.access),
+            throttle: options.throttle,
+            link_idle_max: options.link_idle_max,
             out: BytesMut::new(),
             sessions: HashMap::new(),
             serial: 0,
@@ -113,6 +128,8 @@ impl Connection {
         let (mut reader, mut writer) = stream.split();
         let mut heartbeat = None;
         let mut leaving = false;
+        let mut links = interval(LINKS_CHECK.min(self.link_idle_max / 2).max(Duration::from_millis(1)));
+        links.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_closed {
             let reads = !leaving && self.under_way_bytes < UNDER_WAY_BYTES_MAX;
             if reads {
@@ -150,6 +167,11 @@ impl Connection {
                     Some(heartbeat) => { heartbeat.tick().await; }
                     None => std::future::pending().await,
                 } } => put_heartbeat(&mut self.out),
+                _ = links.tick() => {
+                    for session in self.sessions.values_mut() {
+                        session.check_links(&self.grants, self.link_idle_max, &mut self.out);
+                    }
+                }
                 () = shutdown.cancelled(), if !leaving => leaving = true,
             }
         }
@@ -235,7 +257,7 @@ impl Connection {
         };
         let out = &mut self.out;
         let done = match code {
-            code::ATTACH => session.attach(fields, &self.broker, out),
+            code::ATTACH => session.attach(fields, &self.broker, &self.grants, out),
             code::FLOW => {
                 session.flow(fields, out);
                 Ok(())
@@ -290,6 +312,16 @@ impl Connection {
                 result,
             }]);
         }
+        let is_throttled = matches!(node, Node::Entity(_)) && self.throttle.as_ref().is_some_and(|t| !t.takes());
+        if is_throttled {
+            return self.conclude(vec![Done::Sent {
+                session,
+                delivery_id,
+                settled,
+                bytes: 0,
+                result: Err(BrokerError::Busy),
+            }]);
+        }
         // With what an empty message costs too.
         let bytes = payload.len() + MESSAGE_BYTES_OVERHEAD;
         match node {
@@ -342,7 +374,7 @@ impl Connection {
             };
             self.under_way.push(answered.boxed());
         } else {
-            let answer = cbs::answer(&request, &self.broker);
+            let answer = cbs::answer(&request, &self.broker, &mut self.grants);
             self.reply(&node, reply_to.as_deref(), answer);
         }
     }

@@ -1,6 +1,7 @@
 //! The links of a session.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -29,6 +30,8 @@ pub(super) struct IncomingLink {
     pub(super) delivery_count: u32,
     /// The largest message in bytes.
     pub(super) message_bytes_max: usize,
+    /// When it was attached, or a message last came on it.
+    pub(super) used: Instant,
     /// The message whose frames are coming in.
     pub(super) partial: Option<Partial>,
 }

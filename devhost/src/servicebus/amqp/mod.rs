@@ -12,6 +12,7 @@
 //! | `connection`, `session`, `link` | the protocol's state |
 //! | `node` | what an address means |
 //! | `cbs`, `management` | requests and their answers |
+//! | `grants` | what tokens allow |
 //! | `message`, `json` | messages in the broker's terms |
 
 mod cbs;
@@ -19,12 +20,14 @@ mod connection;
 mod decode;
 mod encode;
 mod frame;
+mod grants;
 mod handshake;
 mod json;
 mod link;
 mod management;
 mod message;
 mod node;
+mod options;
 mod session;
 mod value;
 
@@ -35,17 +38,24 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use options::{AmqpOptions, Throttle};
+
 use super::Broker;
 
 /// Serves AMQP connections until `shutdown`, and then until the messages that have arrived are stored and their
 /// senders know.
-pub async fn serve_amqp(broker: Broker, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn serve_amqp(
+    broker: Broker,
+    listener: TcpListener,
+    options: AmqpOptions,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let served = connection::serve(stream, broker.clone(), shutdown.clone());
+                    let served = connection::serve(stream, broker.clone(), options.clone(), shutdown.clone());
                     connections.spawn(async move {
                         // Clients that are killed end like this all the time.
                         if let Err(error) = served.await {

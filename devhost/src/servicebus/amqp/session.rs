@@ -3,10 +3,12 @@
 //! Our channel and handle numbers are those of the peer, so there is nothing to translate.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
 use super::frame::{FrameKind, code, error, put_frame};
+use super::grants::Grants;
 use super::link::{CREDIT, IncomingLink, Link, OutgoingLink, Partial};
 use super::node::Node;
 use super::value::{Value, field};
@@ -87,7 +89,13 @@ impl Session {
 
     /// Answers an attach: with a link, or with one that has no target (or source) and is detached at once, which is
     /// how a peer is told why it cannot have it.
-    pub(super) fn attach(&mut self, fields: &[Value], broker: &Broker, out: &mut BytesMut) -> SessionResult<()> {
+    pub(super) fn attach(
+        &mut self,
+        fields: &[Value],
+        broker: &Broker,
+        grants: &Grants,
+        out: &mut BytesMut,
+    ) -> SessionResult<()> {
         let name = field(fields, 0).as_str().unwrap_or_default().to_owned();
         let handle = handle(fields, 1)?;
         if handle > HANDLE_MAX || self.links.contains_key(&handle) {
@@ -101,7 +109,7 @@ impl Session {
         let link = if peer_receives {
             accept_receiver(name, source, target, field(fields, 3), broker)
         } else {
-            accept_sender(target, broker)
+            accept_sender(target, broker, grants)
         };
         let mut answer = vec![Value::Null; 11];
         answer[0] = field(fields, 0).clone();
@@ -146,6 +154,29 @@ impl Session {
             out,
         );
         self.links.insert(handle, Link::Detached);
+    }
+
+    /// Detaches links that nobody may use any more, or nobody does.
+    pub(super) fn check_links(&mut self, grants: &Grants, idle_max: Duration, out: &mut BytesMut) {
+        let mut ended = Vec::new();
+        for (handle, link) in &self.links {
+            let Link::Incoming(link) = link else { continue };
+            if !grants.allow(&link.node) {
+                ended.push((*handle, unauthorized(&link.node)));
+            } else if matches!(link.node, Node::Entity(_)) && link.used.elapsed() > idle_max {
+                let description = format!("The link has been idle for {} ms.", idle_max.as_millis());
+                ended.push((
+                    *handle,
+                    Refusal {
+                        condition: "amqp:link:detach-forced",
+                        description,
+                    },
+                ));
+            }
+        }
+        for (handle, reason) in ended {
+            self.detach_with(handle, error(reason.condition, &reason.description), out);
+        }
     }
 
     /// Answers a detach.
@@ -256,6 +287,7 @@ impl Session {
             link.partial = None;
             return Ok(None);
         }
+        link.used = Instant::now();
         let settled = field(fields, 4).as_bool().unwrap_or(false);
         let more = field(fields, 5).as_bool().unwrap_or(false);
         let mut partial = if let Some(partial) = link.partial.take() {
@@ -389,12 +421,23 @@ impl From<BrokerError> for Refusal {
     }
 }
 
+fn unauthorized(node: &Node) -> Refusal {
+    Refusal {
+        condition: "amqp:unauthorized-access",
+        description: format!(
+            "Unauthorized access. 'Send' claim(s) are required to perform this operation. Resource: '{}'.",
+            node.entity().unwrap_or_default()
+        ),
+    }
+}
+
 /// The AMQP condition that SDKs turn into the right exception.
 pub(super) fn condition(error: &BrokerError) -> &'static str {
     match error {
         BrokerError::NotFound(_) => "amqp:not-found",
         BrokerError::TooLarge { .. } => "amqp:link:message-size-exceeded",
         BrokerError::Invalid(_) => "amqp:not-allowed",
+        BrokerError::Busy => "com.microsoft:server-busy",
         _ => "amqp:internal-error",
     }
 }
@@ -407,7 +450,7 @@ fn address(terminus: &Value) -> Option<&str> {
 }
 
 /// The peer wants to send to `target`.
-fn accept_sender(target: &Value, broker: &Broker) -> Result<Link, Refusal> {
+fn accept_sender(target: &Value, broker: &Broker, grants: &Grants) -> Result<Link, Refusal> {
     if matches!(target.as_composite(), Some((COORDINATOR, _))) {
         return Err(Refusal {
             condition: "amqp:not-implemented",
@@ -415,6 +458,9 @@ fn accept_sender(target: &Value, broker: &Broker) -> Result<Link, Refusal> {
         });
     }
     let node = Node::parse(address(target).unwrap_or_default());
+    if !grants.allow(&node) {
+        return Err(unauthorized(&node));
+    }
     let message_bytes_max = match &node {
         Node::Entity(entity) => broker.send_options(entity)?.max_message_bytes,
         Node::Management(entity) => broker.send_options(entity).map(|_| REQUEST_BYTES_MAX)?,
@@ -425,6 +471,7 @@ fn accept_sender(target: &Value, broker: &Broker) -> Result<Link, Refusal> {
         credit: 0,
         delivery_count: 0,
         message_bytes_max,
+        used: Instant::now(),
         partial: None,
     }))
 }
