@@ -23,6 +23,10 @@ pub async fn placed_decided_and_shipped(database: &Database) {
     tx.commit().await.unwrap();
     assert_eq!(placed.status, OrderStatus::Pending);
     assert_eq!(orders::get(&database.store, placed.id).await.unwrap(), placed);
+    assert!(
+        database.store.execute_raw("DELETE FROM orders").await.is_err(),
+        "others lead to it"
+    );
 
     let batch = [message(placed.id, order(&[("A-1", 4), ("A-1", 2)], OnShortage::Reject))];
     let outcomes = processing::process(&database.store, &caller(), &batch, &[])

@@ -141,6 +141,11 @@ pub async fn outbox_keeps_the_order_of_a_subject(database: &Database) {
         4,
         "a refused event stays to be seen"
     );
+    assert_eq!(
+        database.number("SELECT COUNT(*) FROM deliveries").await,
+        1,
+        "deliveries go with their events"
+    );
     assert_eq!(database.number("SELECT COUNT(*) FROM relay_leases").await, 0);
 }
 

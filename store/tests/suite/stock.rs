@@ -291,6 +291,7 @@ pub async fn the_ledger_is_append_only(database: &Database) {
             .is_err()
     );
     assert!(database.store.execute_raw("DELETE FROM movements").await.is_err());
+    assert!(database.store.execute_raw("DELETE FROM stock_items").await.is_err());
     assert!(
         database
             .store
