@@ -1,12 +1,14 @@
 //! The application: what the handlers and the tools hold.
 
 use crate::{
-    Begun, Call, CheckResult, Error, Readiness, Secrets, Settings,
+    Begun, Call, CheckResult, Checks, Error, Readiness, Secrets, Settings, database_token,
+    health::Health,
     outbox::{Nudge, Relay},
+    secrets::Keeper,
     work,
 };
-use inventory_azure::{ServiceBus, ServiceBusOptions};
-use inventory_store::{Store, StoreError};
+use inventory_azure::{KeyVault, KeyVaultOptions, ServiceBus, ServiceBusOptions, TokenCredential};
+use inventory_store::{Authentication, Engine, Store, StoreError};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,11 +18,35 @@ const START_RETRY: Duration = Duration::from_millis(100);
 const START_RETRY_MAX: Duration = Duration::from_secs(5);
 /// How long a readiness check may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Stands for the database until the Key Vault says where it is: nobody connects before.
+const NOT_TOLD_YET: &str = "postgres://localhost?sslmode=verify-full";
+
+/// How Azure is reached. Tests have their own.
+#[derive(Clone, Debug)]
+pub struct Azure {
+    /// Who we are.
+    pub credential: Arc<dyn TokenCredential>,
+    /// How the Key Vault is asked.
+    pub key_vault: KeyVaultOptions,
+}
+
+impl Azure {
+    /// As the settings and the environment say. Nothing is made before it is used.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            credential: inventory_azure::credential(settings.azure.client_id.as_deref()),
+            key_vault: KeyVaultOptions::default(),
+        }
+    }
+}
 
 struct Inner {
     settings: Settings,
     secrets: Secrets,
+    azure: Azure,
     store: Store,
+    /// How it stands with tokens for the database; `None` with a password.
+    database_token: Option<Arc<Health>>,
     service_bus: Option<ServiceBus>,
     nudge: Nudge,
     ready: watch::Sender<bool>,
@@ -48,15 +74,32 @@ impl App {
     /// # Errors
     /// When the database URL cannot be read.
     pub fn build(settings: Settings) -> Result<Self, Error> {
-        let store = Store::open(&settings.database)?;
+        let azure = Azure::new(&settings);
+        Self::build_with(settings, azure)
+    }
+
+    /// As [`App::build`], with another way to Azure.
+    ///
+    /// # Errors
+    /// When the database URL cannot be read.
+    pub fn build_with(settings: Settings, azure: Azure) -> Result<Self, Error> {
+        let mut database = settings.database.clone();
+        if database.url.is_empty() {
+            NOT_TOLD_YET.clone_into(&mut database.url);
+        }
+        let store = Store::open(&database)?;
+        let has_token = store.engine() == Engine::Postgres && database.authentication == Authentication::Token;
+        let database_token = has_token.then(|| Arc::new(Health::new("no token for the database yet")));
         let service_bus = settings
             .service_bus
             .clone()
             .map(|connection| ServiceBus::new(connection, ServiceBusOptions::default()));
         let inner = Inner {
-            secrets: Secrets::new(settings.secrets.clone()),
+            secrets: Secrets::new(settings.secrets.clone(), settings.azure.key_vault.is_some()),
             settings,
+            azure,
             store,
+            database_token,
             service_bus,
             nudge: Nudge::default(),
             ready: watch::Sender::new(false),
@@ -97,9 +140,76 @@ impl App {
         Ok(self.inner.store.migrate().await?)
     }
 
-    /// Makes the application ready: waits for the database, brings the schema up to date where the settings say so, and
+    /// Brings secrets and tokens that are not in the settings, once: what a tool does before it uses the store.
+    ///
+    /// # Errors
+    /// When there are none. The reason is logged.
+    pub async fn prepare(&self) -> Result<(), Error> {
+        let prepared = async {
+            if self.inner.database_token.is_some() {
+                database_token::bring(&*self.inner.azure.credential, &self.inner.store).await?;
+            }
+            match self.keeper() {
+                Some(keeper) => keeper.read_once().await,
+                None => Ok(()),
+            }
+        };
+        prepared.await.map_err(|error: String| {
+            tracing::error!(%error, "the database cannot be reached");
+            Error::Unavailable
+        })
+    }
+
+    /// Who brings secrets from the Key Vault, where there is one.
+    fn keeper(&self) -> Option<Keeper> {
+        let settings = &self.inner.settings;
+        let azure = self.inner.azure.clone();
+        let url = settings.azure.key_vault.clone()?;
+        Some(Keeper::new(
+            KeyVault::new(url, azure.credential, azure.key_vault),
+            settings.secrets.clone(),
+            self.inner.secrets.clone(),
+            self.inner.store.clone(),
+            settings.azure.key_vault_refresh,
+        ))
+    }
+
+    /// Starts to bring secrets and tokens, and waits for the first. They go on changing while the program runs.
+    async fn start_secrets(&self) {
+        let Inner {
+            secrets,
+            azure,
+            store,
+            database_token,
+            stop,
+            tasks,
+            ..
+        } = &*self.inner;
+        if let Some(health) = database_token {
+            let credential = Arc::clone(&azure.credential);
+            tasks.spawn(database_token::keep(
+                credential,
+                store.clone(),
+                Arc::clone(health),
+                stop.clone(),
+            ));
+            health.worked().await;
+        }
+        if let Some(keeper) = self.keeper() {
+            tasks.spawn(keeper.run(stop.clone()));
+        }
+        if let Some(health) = secrets.vault() {
+            health.worked().await;
+        }
+    }
+
+    /// Makes the application ready: waits for secrets and tokens where they come from Azure, and for the database, brings the schema up to date where the settings say so, and
     /// starts the relay. A database that is away is asked again until it is there.
     pub async fn start(&self) {
+        tokio::select! {
+            () = self.start_secrets() => {}
+            () = self.inner.stop.cancelled() => return,
+        }
         let mut wait = START_RETRY;
         loop {
             match self.try_start().await {
@@ -141,14 +251,27 @@ impl App {
 
     /// Asks everything that is needed for a sign of life.
     pub async fn check(&self) -> Readiness {
+        // What is not there yet is not asked, and is why.
+        let vault = self.inner.secrets.vault();
+        let token = self.inner.database_token.as_deref();
+        let missing = [token, vault].into_iter().flatten().find(|health| !health.has_worked());
+        let missing = missing.and_then(Health::problem).map(CheckResult::failed);
+        let refused = || CheckResult::failed("the database refuses our user or password");
         let database = async {
+            if let Some(missing) = &missing {
+                return missing.clone();
+            }
             match tokio::time::timeout(CHECK_TIMEOUT, self.inner.store.ping()).await {
                 Ok(Ok(())) => CheckResult::ok(),
-                Ok(Err(error)) => CheckResult::failed(error.to_string()),
+                Ok(Err(_)) | Err(_) if self.inner.store.is_refused() => refused(),
+                Ok(Err(error)) => CheckResult::failed(error.reason()),
                 Err(_) => CheckResult::failed("no answer in time"),
             }
         };
         let migrations = async {
+            if let Some(missing) = &missing {
+                return missing.clone();
+            }
             match tokio::time::timeout(CHECK_TIMEOUT, self.inner.store.is_migrated()).await {
                 Ok(Ok(true)) => CheckResult::ok(),
                 Ok(Ok(false)) => CheckResult::failed("the schema is older than this program: run `inventory migrate`"),
@@ -167,7 +290,14 @@ impl App {
             }
         };
         let (database, migrations, service_bus) = tokio::join!(database, migrations, service_bus);
-        Readiness::new(self.is_ready(), database, migrations, service_bus)
+        let key_vault = vault.map(|health| health.problem().map_or_else(CheckResult::ok, CheckResult::failed));
+        let checks = Checks {
+            database,
+            migrations,
+            service_bus,
+            key_vault,
+        };
+        Readiness::new(self.is_ready(), checks)
     }
 
     /// Begins a write.

@@ -35,6 +35,10 @@ pub struct Checks {
     /// Service Bus answers. Orders that arrive while it is away wait in the outbox, so this alone does not make the
     /// application unready.
     pub service_bus: CheckResult,
+    /// The secrets are those that the Key Vault holds now; absent without one. What it held last is kept while it is away,
+    /// so this alone does not make an application that has started unready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_vault: Option<CheckResult>,
 }
 
 /// Whether the application can work.
@@ -49,21 +53,14 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    pub(crate) fn new(started: bool, database: CheckResult, migrations: CheckResult, service_bus: CheckResult) -> Self {
-        let ready = started && database.ok && migrations.ok;
-        let status = match (ready, service_bus.ok) {
+    pub(crate) fn new(started: bool, checks: Checks) -> Self {
+        let ready = started && checks.database.ok && checks.migrations.ok;
+        let is_all_there = checks.service_bus.ok && checks.key_vault.as_ref().is_none_or(|check| check.ok);
+        let status = match (ready, is_all_there) {
             (true, true) => "ready",
             (true, false) => "degraded",
             _ => "unavailable",
         };
-        Self {
-            ready,
-            status,
-            checks: Checks {
-                database,
-                migrations,
-                service_bus,
-            },
-        }
+        Self { ready, status, checks }
     }
 }

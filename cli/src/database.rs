@@ -5,13 +5,15 @@ use inventory_app::{App, Caller, Settings};
 use std::path::{Path, PathBuf};
 
 /// Opens the database for `migrate`, which may make it.
-pub(crate) fn open_new(url: Option<&str>) -> Result<App, Failure> {
+pub(crate) async fn open_new(url: Option<&str>) -> Result<App, Failure> {
     let settings = Settings::for_cli(url)?;
     if let Some(directory) = sqlite_file(&settings.database.url).as_deref().and_then(Path::parent) {
         std::fs::create_dir_all(directory)
             .map_err(|error| Failure::Unavailable(format!("{}: {error}", directory.display())))?;
     }
-    Ok(App::build(settings)?)
+    let app = App::build(settings)?;
+    app.prepare().await?;
+    Ok(app)
 }
 
 /// Opens a database that must be there with its present schema.
@@ -25,6 +27,7 @@ pub(crate) async fn open(url: Option<&str>) -> Result<App, Failure> {
         )));
     }
     let app = App::build(settings)?;
+    app.prepare().await?;
     match app.store().is_migrated().await {
         Ok(true) => Ok(app),
         Ok(false) => Err(Failure::NotMigrated),

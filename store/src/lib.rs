@@ -22,4 +22,4 @@ pub mod reconcile;
 pub mod stock;
 pub mod sweep;
 
-pub use db::{Caller, Engine, Options, Page, Store, StoreError, Tx, clock};
+pub use db::{AccessError, Authentication, Caller, Engine, Options, Page, Store, StoreError, Tx, clock};

@@ -1,4 +1,7 @@
 //! What tests of every package share.
 
+pub mod credential;
 pub mod postgres;
 pub mod running;
+pub mod tls;
+pub mod vault;

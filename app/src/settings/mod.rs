@@ -4,6 +4,7 @@
 //! in its group's module, its place in the group's list, its reading, a line in `local.settings.json.example`, and
 //! `inventory settings document > docs/settings.md`. Tests hold all of them against each other.
 
+mod azure;
 mod database;
 mod document;
 mod host;
@@ -15,6 +16,7 @@ mod source;
 mod telemetry;
 mod work;
 
+pub use azure::Azure;
 pub use document::document;
 pub use http::Http;
 pub use setting::{Group, Kind, Setting};
@@ -30,6 +32,7 @@ use std::collections::BTreeMap;
 pub static GROUPS: &[&Group] = &[
     &database::GROUP,
     &secrets::GROUP,
+    &azure::GROUP,
     &service_bus::GROUP,
     &work::GROUP,
     &http::GROUP,
@@ -51,6 +54,8 @@ pub struct Settings {
     pub migrate_on_start: bool,
     /// Secrets that the settings hold; with a Key Vault, what it lacks.
     pub secrets: SecretValues,
+    /// Who we are to Azure, and where secrets come from.
+    pub azure: Azure,
     /// How to connect to Service Bus; `None` only for command-line tools, which leave sending to the handler.
     pub service_bus: Option<ServiceBusConnection>,
     /// How the work is done.
@@ -109,13 +114,16 @@ impl Settings {
     }
 
     fn read(source: &mut Source<'_>, reader: Reader) -> Result<Self, SettingsError> {
-        let (mut database, migrate_on_start) = database::read(source);
-        let secrets = secrets::read(source);
+        let azure = azure::read(source);
+        let (mut database, migrate_on_start) = database::read(source, azure.key_vault.is_some());
+        let mut secrets = secrets::read(source);
         database.password.clone_from(&secrets.database_password);
+        secrets.database_url = Some(database.url.as_str().into()).filter(|_| !database.url.is_empty());
         let settings = Self {
             database,
             migrate_on_start,
             secrets,
+            azure,
             service_bus: service_bus::read(source, reader == Reader::Handler),
             work: work::read(source),
             http: http::read(source),

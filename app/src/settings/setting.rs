@@ -68,7 +68,6 @@ impl Setting {
     }
 
     /// One of several words, of which the first is the default.
-    #[allow(dead_code, reason = "the areas that have such settings come with their services")]
     pub(super) const fn word(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
         let kind = Kind::Word(words);
         Self { name, kind, about }

@@ -93,7 +93,6 @@ impl<'a> Source<'a> {
     }
 
     /// One of the words of the setting, as it is written there.
-    #[allow(dead_code, reason = "the areas that have such settings come with their services")]
     pub(super) fn word(&mut self, setting: &Setting) -> &'static str {
         let Kind::Word(words) = setting.kind else {
             debug_assert!(false, "{} is no word", setting.name);

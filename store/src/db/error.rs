@@ -25,6 +25,15 @@ impl StoreError {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Why, for operators; what the database was given is not in it.
+    pub fn reason(&self) -> String {
+        match self {
+            // The server was not reached, or could not prove who it is: nothing of ours has reached it.
+            Self::Unavailable(error @ (sqlx::Error::Io(_) | sqlx::Error::Tls(_))) => format!("{self}: {error}"),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether a row was inserted whose key was there already.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Data(sqlx::Error::Database(error)) if error.is_unique_violation())
@@ -49,11 +58,12 @@ impl StoreError {
     }
 }
 
-/// SQLSTATE classes and codes after which the same work may succeed: connection lost, resources short, operator
-/// intervention, serialization failure, deadlock, lock not available.
+/// SQLSTATE classes and codes after which the same work may succeed: connection lost, our password refused (another may be
+/// on its way), resources short, operator intervention, serialization failure, deadlock, lock not available.
 /// <https://www.postgresql.org/docs/15/errcodes-appendix.html>
 fn is_transient_sqlstate(code: &str) -> bool {
-    matches!(code.get(..2), Some("08" | "53" | "57" | "58")) || matches!(code, "40001" | "40P01" | "55P03" | "25006")
+    matches!(code.get(..2), Some("08" | "28" | "53" | "57" | "58"))
+        || matches!(code, "40001" | "40P01" | "55P03" | "25006")
 }
 
 /// SQLite's primary result codes for busy, locked, I/O error, disk full and "cannot open".
@@ -97,6 +107,7 @@ mod tests {
     #[test]
     fn codes_are_sorted_by_what_helps() {
         assert!(is_transient_sqlstate("57P01") && is_transient_sqlstate("40P01") && is_transient_sqlstate("08006"));
+        assert!(is_transient_sqlstate("28P01"));
         assert!(!is_transient_sqlstate("23505") && !is_transient_sqlstate("22021"));
         assert!(is_transient_sqlite("5") && is_transient_sqlite("517") && !is_transient_sqlite("2067"));
         assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_transient());

@@ -1,5 +1,6 @@
 //! The two engines behind one face: pools, statements, rows, transactions and errors.
 
+mod access;
 mod arg;
 mod error;
 mod group;
@@ -9,6 +10,7 @@ mod sql;
 mod tx;
 mod write;
 
+pub use access::{AccessError, Authentication};
 pub(crate) use arg::Arg;
 pub use error::StoreError;
 pub(crate) use group::{Group, failed_together};

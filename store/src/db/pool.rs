@@ -1,13 +1,13 @@
 //! Connections to either engine.
 
-use super::{Arg, FromRow, Reader, Sql, StoreError, arg, group::Commits};
+use super::{Arg, Authentication, FromRow, Reader, Sql, StoreError, access::Access, arg, group::Commits};
 use crate::names::NameLookups;
 use inventory_domain::{Timestamp, limits};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use sqlx::{
-    AssertSqlSafe, Executor as _, PgPool, SqlitePool,
+    AssertSqlSafe, Executor as _, PgPool, SqlitePool, Transaction,
     migrate::Migrator,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
@@ -25,7 +25,7 @@ static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// One plan for each statement, whatever statistics say and whatever its parameters are (docs/adr/0011): all of them but the
 /// reports find a bounded number of rows by their indexes.
-const PLANS: [(&str, &str); 4] = [
+pub(super) const PLANS: [(&str, &str); 4] = [
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("jit", "off"),
@@ -53,6 +53,8 @@ pub struct Options {
     pub url: String,
     /// The user's password (PostgreSQL); wins over one in the URL.
     pub password: Option<SecretString>,
+    /// How we prove who we are (PostgreSQL).
+    pub authentication: Authentication,
     /// Connections kept at most; S15's pool of 10 (+20) is 30.
     pub connections_max: u32,
     /// How long a request waits for a connection.
@@ -110,6 +112,7 @@ pub struct Store {
     pub(super) statements: Arc<AtomicU64>,
     pub(super) commits: Commits,
     pub(crate) name_lookups: NameLookups,
+    pub(super) access: Arc<Access>,
     writer: Arc<Semaphore>,
     write_timeout: Duration,
 }
@@ -128,23 +131,27 @@ impl Store {
     /// # Errors
     /// When the URL is not one of the two forms.
     pub fn open(options: &Options) -> Result<Self, StoreError> {
+        let access = Arc::new(Access::new(
+            options.authentication,
+            options.statement_timeout,
+            options.acquire_timeout,
+        ));
         let pool = if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
-            let mut connect = PgConnectOptions::from_str(&options.url)?;
-            if let Some(password) = &options.password {
-                connect = connect.password(password.expose_secret());
-            }
-            let connect = connect
-                .application_name("inventory")
-                .statement_cache_capacity(256)
-                .options([("statement_timeout", options.statement_timeout.as_millis().to_string())])
-                .options(PLANS);
+            let connect = access
+                .options(&options.url, options.password.as_ref())
+                .map_err(|error| StoreError::Internal(sqlx::Error::Configuration(error.into())))?;
+            let watched = Arc::clone(&access);
             Pool::Postgres(
                 PgPoolOptions::new()
                     .max_connections(options.connections_max)
                     .acquire_timeout(options.acquire_timeout)
                     .test_before_acquire(false)
-                    .before_acquire(|connection, meta| {
+                    .before_acquire(move |connection, meta| {
+                        let is_outdated = watched.is_outdated(meta.age);
                         Box::pin(async move {
+                            if is_outdated {
+                                return Ok(false);
+                            }
                             if meta.idle_for >= VERIFY_AFTER_IDLE {
                                 sqlx::Connection::ping(connection).await?;
                             }
@@ -182,6 +189,7 @@ impl Store {
             statements: Arc::default(),
             commits: Commits::default(),
             name_lookups: NameLookups::default(),
+            access,
             writer: Arc::new(Semaphore::new(1)),
             write_timeout: options.statement_timeout,
         })
@@ -274,7 +282,8 @@ impl Store {
             return self.all(sql, args).await;
         };
         self.count_statement();
-        let mut tx = pool.begin().await?;
+        let connection = self.acquire(pool).await?;
+        let mut tx = Transaction::begin(connection, None).await?;
         tx.execute(REPORT_PLANS).await?;
         let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
         let rows = query.fetch_all(&mut *tx).await?;
@@ -363,7 +372,7 @@ impl Store {
         self.count_statement();
         Ok(match &self.pool {
             Pool::Postgres(pool) => arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
-                .execute(pool)
+                .execute(&mut *self.acquire(pool).await?)
                 .await?
                 .rows_affected(),
             Pool::Sqlite(pool) => arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args)
@@ -380,7 +389,7 @@ impl Run for &Store {
         match &self.pool {
             Pool::Postgres(pool) => {
                 let rows = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
-                    .fetch_all(pool)
+                    .fetch_all(&mut *self.acquire(pool).await?)
                     .await?;
                 rows.iter().map(|row| T::from_row(&mut Reader::postgres(row))).collect()
             }
@@ -398,7 +407,7 @@ impl Run for &Store {
         match &self.pool {
             Pool::Postgres(pool) => {
                 let row = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
-                    .fetch_optional(pool)
+                    .fetch_optional(&mut *self.acquire(pool).await?)
                     .await?;
                 row.map(|row| T::from_row(&mut Reader::postgres(&row))).transpose()
             }

@@ -205,7 +205,10 @@ impl Tx {
         if matches!(self.connection, Connection::None) {
             self.store.count_statement();
             self.connection = match &self.store.pool {
-                Pool::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+                Pool::Postgres(pool) => {
+                    let connection = self.store.acquire(pool).await?;
+                    Connection::Postgres(Transaction::begin(connection, None).await?)
+                }
                 // SQLite: a transaction that reads and then writes must be a writer from the start, else it may find
                 // that it cannot become one.
                 Pool::Sqlite(pool) => {
@@ -448,7 +451,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.count_statement();
         match &self.pool {
-            Pool::Postgres(pool) => write_postgres(pool, set, rows).await,
+            Pool::Postgres(pool) => write_postgres(&mut *self.acquire(pool).await?, set, rows).await,
             Pool::Sqlite(pool) => {
                 let _permit = self.permit_to_write().await?;
                 let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;

@@ -33,6 +33,7 @@ fn options(url: String) -> Options {
     Options {
         url,
         password: None,
+        authentication: inventory_store::Authentication::Password,
         connections_max: 10,
         acquire_timeout: Duration::from_secs(30),
         statement_timeout: Duration::from_secs(30),

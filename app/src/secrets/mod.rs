@@ -2,14 +2,28 @@
 //!
 //! Whoever needs a secret takes a receiver and reads it when it is needed, or waits for [`watch::Receiver::changed`].
 //! [`SecretString`] shows its text to [`ExposeSecret::expose_secret`] only, never to `Debug`, and is wiped when dropped.
+//! Without a Key Vault the values are those of the settings; with one, a keeper brings them from there again and again.
 
+mod keeper;
+mod vault;
+
+pub(crate) use keeper::Keeper;
 pub use secrecy::{ExposeSecret, SecretString};
 
-use std::sync::Arc;
+use crate::health::Health;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use tokio::sync::watch;
 
 /// The least length of a shared key: HS256 wants one as long as its hash (RFC 7518, section 3.2).
 const JWT_KEY_BYTES_MIN: usize = 32;
+/// Time between two requests of [`Secrets::refresh`] that reach the vault: whoever sends us nonsense makes us ask no
+/// more often than this.
+const REFRESH_GAP: Duration = Duration::from_secs(10);
+/// How long [`Secrets::refresh`] waits at most.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keys of the tokens we give: the first signs, all of them are accepted.
 pub type JwtKeys = Arc<[SecretString]>;
@@ -17,7 +31,9 @@ pub type JwtKeys = Arc<[SecretString]>;
 /// All secrets at one time.
 #[derive(Clone, Debug, Default)]
 pub struct SecretValues {
-    /// The database user's password.
+    /// Where the database is, perhaps with the user's password.
+    pub database_url: Option<SecretString>,
+    /// The database user's password; wins over one in the URL.
     pub database_password: Option<SecretString>,
     /// Shared secrets or private keys in PEM.
     pub jwt_keys: JwtKeys,
@@ -32,6 +48,18 @@ struct Inner {
     jwt_keys: watch::Sender<JwtKeys>,
     webhook_master_key: watch::Sender<Option<SecretString>>,
     redis_url: watch::Sender<Option<SecretString>>,
+    /// How it stands with the vault; `None` without one.
+    vault: Option<Health>,
+    turns: Turns,
+}
+
+/// Questions to the vault: how many were wanted, and up to which one they were answered.
+#[derive(Debug)]
+struct Turns {
+    wanted: watch::Sender<u64>,
+    answered: watch::Sender<u64>,
+    /// When the last was wanted.
+    last: Mutex<Option<Instant>>,
 }
 
 /// The secrets of the running program; clones are the same ones.
@@ -41,12 +69,18 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    pub(crate) fn new(values: SecretValues) -> Self {
+    pub(crate) fn new(values: SecretValues, has_vault: bool) -> Self {
         Self {
             inner: Arc::new(Inner {
                 jwt_keys: watch::Sender::new(values.jwt_keys),
                 webhook_master_key: watch::Sender::new(values.webhook_master_key),
                 redis_url: watch::Sender::new(values.redis_url),
+                vault: has_vault.then(|| Health::new("the secrets have not been read yet")),
+                turns: Turns {
+                    wanted: watch::Sender::new(0),
+                    answered: watch::Sender::new(0),
+                    last: Mutex::default(),
+                },
             }),
         }
     }
@@ -66,12 +100,64 @@ impl Secrets {
         self.inner.redis_url.subscribe()
     }
 
-    /// Asks for the secrets once more, because one was refused or an unknown key signed something: another instance may
-    /// have seen a change already. Returns when that is done. Calls that come close together are one; without a Key Vault
-    /// it does nothing.
+    /// Asks the Key Vault once more, because a secret was refused or an unknown key signed something: another instance
+    /// may have seen a change already. Returns when that is done, after 5 s at most. Calls that come close together are
+    /// one question, and there is at most one in 10 s; without a Key Vault it does nothing.
     pub async fn refresh(&self) {
-        std::future::ready(()).await;
+        let Inner { vault, turns, .. } = &*self.inner;
+        if vault.is_none() {
+            return;
+        }
+        let wanted = {
+            let mut last = turns.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.is_none_or(|last| last.elapsed() >= REFRESH_GAP) {
+                *last = Some(Instant::now());
+                turns.wanted.send_modify(|wanted| *wanted += 1);
+            }
+            *turns.wanted.borrow()
+        };
+        let mut answered = turns.answered.subscribe();
+        let answer = answered.wait_for(|answered| *answered >= wanted);
+        // The sender lives as long as `self`; who does not get an answer goes on with what there is.
+        let _ = tokio::time::timeout(REFRESH_TIMEOUT, answer).await;
     }
+
+    /// How it stands with the vault; `None` without one.
+    pub(crate) fn vault(&self) -> Option<&Health> {
+        self.inner.vault.as_ref()
+    }
+
+    /// Takes over what changed, and wakes who waits for it.
+    fn publish(&self, values: &SecretValues) {
+        let inner = &*self.inner;
+        inner.jwt_keys.send_if_modified(|keys| {
+            let is_other = !texts(keys).eq(texts(&values.jwt_keys));
+            if is_other {
+                keys.clone_from(&values.jwt_keys);
+            }
+            is_other
+        });
+        for (sender, value) in [
+            (&inner.webhook_master_key, &values.webhook_master_key),
+            (&inner.redis_url, &values.redis_url),
+        ] {
+            sender.send_if_modified(|old| {
+                let is_other = text(old.as_ref()) != text(value.as_ref());
+                if is_other {
+                    old.clone_from(value);
+                }
+                is_other
+            });
+        }
+    }
+}
+
+fn text(secret: Option<&SecretString>) -> Option<&str> {
+    secret.map(ExposeSecret::expose_secret)
+}
+
+fn texts(keys: &JwtKeys) -> impl Iterator<Item = &str> {
+    keys.iter().map(ExposeSecret::expose_secret)
 }
 
 /// Reads the text of `JWT_KEYS`. The error says what is wrong and shows nothing.
@@ -130,12 +216,13 @@ mod tests {
     #[test]
     fn nothing_shows_a_secret() {
         let values = SecretValues {
+            database_url: Some("postgres://user:hunter2@host/database".into()),
             database_password: Some("hunter2".into()),
             jwt_keys: jwt_keys(&"hunter2".repeat(5)).unwrap(),
             webhook_master_key: Some("hunter2".into()),
             redis_url: Some(redis_url("redis://:hunter2@host").unwrap()),
         };
-        let shown = format!("{values:?} {:?}", Secrets::new(values.clone()));
+        let shown = format!("{values:?} {:?}", Secrets::new(values.clone(), true));
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

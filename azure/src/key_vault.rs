@@ -1,0 +1,331 @@
+//! Reading secrets from Azure Key Vault.
+//!
+//! Nothing is tried again here: whoever keeps secrets asks again anyway, and knows when. What the vault said about
+//! waiting is in the error.
+
+use azure_core::{
+    credentials::TokenCredential,
+    error::ErrorKind,
+    http::{ClientOptions, RawResponse, RetryOptions, StatusCode, Transport, Url, headers::RETRY_AFTER},
+};
+use azure_security_keyvault_secrets::{
+    ResourceExt as _, SecretClient, SecretClientOptions,
+    models::{SecretAttributes, SecretClientGetSecretOptions, SecretProperties},
+};
+use futures_util::TryStreamExt as _;
+use secrecy::SecretString;
+use std::{error::Error as _, str::FromStr, sync::Arc, time::Duration};
+use time::OffsetDateTime;
+use tokio::sync::OnceCell;
+
+/// Versions of a secret that are looked at; a vault lists them in no order.
+const VERSIONS_MAX: usize = 500;
+/// The least and the most that a vault's wish to wait is worth.
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
+
+/// The address of a vault: `https://NAME.vault.azure.net`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultUrl(Url);
+
+/// Why a text is not the address of a vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be https://NAME.vault.azure.net")]
+pub struct VaultUrlError;
+
+impl FromStr for VaultUrl {
+    type Err = VaultUrlError;
+
+    fn from_str(text: &str) -> Result<Self, VaultUrlError> {
+        let url = Url::parse(text).map_err(|_| VaultUrlError)?;
+        let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        if url.scheme() == "https" && url.has_host() && is_bare && is_plain {
+            Ok(Self(url))
+        } else {
+            Err(VaultUrlError)
+        }
+    }
+}
+
+/// How a [`KeyVault`] behaves.
+#[derive(Clone, Debug)]
+pub struct KeyVaultOptions {
+    /// How long one question may take, getting a token included.
+    pub timeout: Duration,
+    /// What requests go over; `None`: the one that all of Azure's clients share.
+    pub transport: Option<Transport>,
+    /// Whether the vault may ask for a token for its own domain only. A test's vault has another domain.
+    pub verify_challenge_resource: bool,
+}
+
+impl Default for KeyVaultOptions {
+    /// 30 s.
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            transport: None,
+            verify_challenge_resource: true,
+        }
+    }
+}
+
+/// Why a secret was not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyVaultError {
+    /// Too many requests, or the vault is busy.
+    #[error("Key Vault is busy ({status})")]
+    Busy {
+        /// 429 or 503.
+        status: u16,
+        /// How long it wants to be left alone, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The vault does not let us read the secret.
+    #[error("Key Vault does not let us read {name} ({status} {code})")]
+    Denied {
+        /// The secret.
+        name: String,
+        /// 401 or 403.
+        status: u16,
+        /// The vault's word for it: `ForbiddenByRbac`, `SecretDisabled`, …
+        code: String,
+    },
+    /// There was no token to show.
+    #[error("no token for Key Vault: {0}")]
+    Credential(String),
+    /// The vault was not reached.
+    #[error("Key Vault cannot be reached: {0}")]
+    Unreachable(String),
+    /// It did not answer in time.
+    #[error("Key Vault did not answer in time")]
+    TimedOut,
+    /// It answered something else.
+    #[error("Key Vault answered something unexpected: {0}")]
+    Unexpected(String),
+}
+
+impl KeyVaultError {
+    /// How long the vault wants to be left alone.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// A vault to read secrets from. The client is made with the first question.
+pub struct KeyVault {
+    url: VaultUrl,
+    credential: Arc<dyn TokenCredential>,
+    options: KeyVaultOptions,
+    client: OnceCell<SecretClient>,
+}
+
+impl std::fmt::Debug for KeyVault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyVault")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A version of a secret.
+struct Found {
+    value: SecretString,
+    version: Option<String>,
+    created: Option<OffsetDateTime>,
+}
+
+impl KeyVault {
+    /// Nothing is asked yet.
+    pub fn new(url: VaultUrl, credential: Arc<dyn TokenCredential>, options: KeyVaultOptions) -> Self {
+        Self {
+            url,
+            credential,
+            options,
+            client: OnceCell::new(),
+        }
+    }
+
+    /// The current version of a secret; `None` where there is no such secret.
+    pub async fn get(&self, name: &str) -> Result<Option<SecretString>, KeyVaultError> {
+        let version = self.limited(self.version(name, None)).await?;
+        Ok(version.map(|version| version.value))
+    }
+
+    /// The current version of a secret and, while it is enabled and has not expired, the one before it.
+    pub async fn get_with_previous(&self, name: &str) -> Result<Vec<SecretString>, KeyVaultError> {
+        let both = async {
+            let Some(current) = self.version(name, None).await? else {
+                return Ok(Vec::new());
+            };
+            let previous = match self.previous(name, &current).await? {
+                Some(id) => self.version(name, Some(id)).await?,
+                None => None,
+            };
+            Ok([Some(current), previous]
+                .into_iter()
+                .flatten()
+                .map(|version| version.value)
+                .collect())
+        };
+        self.limited(both).await
+    }
+
+    async fn client(&self) -> Result<&SecretClient, KeyVaultError> {
+        self.client
+            .get_or_try_init(async || {
+                let transport = match &self.options.transport {
+                    Some(transport) => transport.clone(),
+                    None => crate::transport::shared()?,
+                };
+                let options = SecretClientOptions {
+                    client_options: ClientOptions {
+                        transport: Some(transport),
+                        retry: RetryOptions::none(),
+                        ..ClientOptions::default()
+                    },
+                    verify_challenge_resource: Some(self.options.verify_challenge_resource),
+                    ..SecretClientOptions::default()
+                };
+                SecretClient::new(self.url.0.as_str(), Arc::clone(&self.credential), Some(options))
+            })
+            .await
+            .map_err(|error| KeyVaultError::Unexpected(chain(&error)))
+    }
+
+    async fn version(&self, name: &str, version: Option<String>) -> Result<Option<Found>, KeyVaultError> {
+        let options = SecretClientGetSecretOptions {
+            secret_version: version,
+            ..SecretClientGetSecretOptions::default()
+        };
+        let secret = match self.client().await?.get_secret(name, Some(options)).await {
+            Ok(response) => response.into_model().map_err(|error| unexpected(name, &error))?,
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
+            Err(error) => return Err(failure(name, &error)),
+        };
+        let version = secret.resource_id().ok().and_then(|id| id.version);
+        let created = secret.attributes.and_then(|attributes| attributes.created);
+        let value = secret.value.map(SecretString::from);
+        let value = value.ok_or_else(|| KeyVaultError::Unexpected(format!("{name} without a value")))?;
+        Ok(Some(Found {
+            value,
+            version,
+            created,
+        }))
+    }
+
+    /// Which version was current before this one, where it is still good.
+    async fn previous(&self, name: &str, current: &Found) -> Result<Option<String>, KeyVaultError> {
+        let pages = self.client().await?.list_secret_properties_versions(name, None);
+        let versions = pages.map_err(|error| failure(name, &error))?;
+        let versions: Vec<SecretProperties> = futures_util::StreamExt::take(versions, VERSIONS_MAX)
+            .try_collect()
+            .await
+            .map_err(|error| failure(name, &error))?;
+        let now = OffsetDateTime::now_utc();
+        let before = versions.into_iter().filter_map(|properties| {
+            let version = properties.resource_id().ok()?.version?;
+            let attributes = properties.attributes?;
+            let is_before = Some(&version) != current.version.as_ref() && attributes.created <= current.created;
+            (is_before).then_some((attributes, version))
+        });
+        let last = before.max_by_key(|(attributes, _)| attributes.created);
+        Ok(last
+            .filter(|(attributes, _)| is_good(attributes, now))
+            .map(|(_, version)| version))
+    }
+
+    async fn limited<T>(&self, question: impl Future<Output = Result<T, KeyVaultError>>) -> Result<T, KeyVaultError> {
+        tokio::time::timeout(self.options.timeout, question)
+            .await
+            .unwrap_or(Err(KeyVaultError::TimedOut))
+    }
+}
+
+fn is_good(attributes: &SecretAttributes, now: OffsetDateTime) -> bool {
+    attributes.enabled != Some(false) && attributes.expires.is_none_or(|expires| expires > now)
+}
+
+/// What a failed request says. Never a body: it is not known what is in it.
+fn failure(name: &str, error: &azure_core::Error) -> KeyVaultError {
+    match error.kind() {
+        ErrorKind::HttpResponse {
+            status, raw_response, ..
+        } => {
+            let response = raw_response.as_deref();
+            match *status {
+                StatusCode::TooManyRequests | StatusCode::ServiceUnavailable => KeyVaultError::Busy {
+                    status: (*status).into(),
+                    retry_after: response.and_then(retry_after),
+                },
+                StatusCode::Unauthorized | StatusCode::Forbidden => KeyVaultError::Denied {
+                    name: name.to_owned(),
+                    status: (*status).into(),
+                    code: response.and_then(error_code).unwrap_or_default(),
+                },
+                other => KeyVaultError::Unexpected(format!("{} for {name}", u16::from(other))),
+            }
+        }
+        ErrorKind::Credential => KeyVaultError::Credential(chain(error)),
+        ErrorKind::Connection | ErrorKind::Io => KeyVaultError::Unreachable(chain(error)),
+        _ => KeyVaultError::Unexpected(chain(error)),
+    }
+}
+
+/// An answer that cannot be read may be quoted in its error, with the secret in it.
+fn unexpected(name: &str, _: &azure_core::Error) -> KeyVaultError {
+    KeyVaultError::Unexpected(format!("an answer for {name} that cannot be read"))
+}
+
+/// Seconds, as Key Vault writes it.
+fn retry_after(response: &RawResponse) -> Option<Duration> {
+    let seconds = response.headers().get_optional_str(&RETRY_AFTER)?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
+}
+
+/// The innermost code: `{"error": {"code": "Forbidden", "innererror": {"code": "ForbiddenByRbac"}}}`.
+fn error_code(response: &RawResponse) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(response.body()).ok()?;
+    let error = body.get("error")?;
+    let inner = error.get("innererror").unwrap_or(error);
+    let code = inner.get("code").or_else(|| error.get("code"))?.as_str()?;
+    let is_word = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_word.then(|| code.to_owned())
+}
+
+/// An error with its causes.
+fn chain(error: &azure_core::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vault_is_https_and_nothing_but_a_host() {
+        assert!("https://name.vault.azure.net".parse::<VaultUrl>().is_ok());
+        assert!("https://name.vault.azure.net/".parse::<VaultUrl>().is_ok());
+        for text in [
+            "",
+            "name.vault.azure.net",
+            "http://name.vault.azure.net",
+            "https://name.vault.azure.net/secrets/a",
+            "https://user:password@name.vault.azure.net",
+            "https://name.vault.azure.net?a=b",
+        ] {
+            assert_eq!(text.parse::<VaultUrl>(), Err(VaultUrlError), "{text}");
+        }
+    }
+}
