@@ -49,6 +49,9 @@ pub struct StartArgs {
     /// The port on which Service Bus SDKs can send (AMQP 1.0, no TLS); 0: any free one.
     #[arg(long, default_value_t = DEFAULT_AMQP_PORT)]
     pub amqp_port: u16,
+    /// The port on which Service Bus's REST operations can send (no TLS); 0: any free one; without it there is none.
+    #[arg(long)]
+    pub rest_port: Option<u16>,
     /// Do not listen for Service Bus SDKs.
     #[arg(long)]
     pub no_amqp: bool,
@@ -86,6 +89,7 @@ impl StartArgs {
             address: self.address,
             port: self.port,
             amqp_port: (!self.no_amqp).then_some(self.amqp_port),
+            rest_port: self.rest_port,
             data: self.data,
             cors: self.cors,
             cors_credentials: self.cors_credentials,

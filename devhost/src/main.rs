@@ -65,6 +65,9 @@ async fn start(args: StartArgs, console: Console) -> ExitCode {
             "Service Bus SDKs can send to port {port} (UseDevelopmentEmulator=true)."
         ));
     }
+    if let Some(port) = host.rest_port() {
+        console.info(format_args!("Service Bus's REST operations can send to port {port}."));
+    }
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

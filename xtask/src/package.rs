@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// The target to build for [default: x86_64-unknown-linux-musl where it is installed, else x86_64-unknown-linux-gnu].
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
+    /// What the handler can do besides, separated by commas: servicebus-https.
+    #[arg(long, value_name = "FEATURES")]
+    features: Option<String>,
 }
 
 /// A file of the package.
@@ -45,6 +48,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         "--target",
         &target,
     ]);
+    if let Some(features) = &options.features {
+        build.args(["--features", features]);
+    }
     if !build.status().context("cargo build")?.success() {
         return Err(Failure::new("the build failed"));
     }

@@ -4,7 +4,7 @@ use super::{
     setting::{Group, Setting},
     source::Source,
 };
-use inventory_azure::ServiceBusConnection;
+use inventory_azure::{ServiceBusConnection, Transport};
 
 static CONNECTION: Setting = Setting::text(
     "ServiceBusConnection",
@@ -36,10 +36,17 @@ static CREDENTIAL: Setting = Setting::word(
     "With a namespace: the host wants it beside a client id. The handler knows by itself which identity there is.",
 );
 
+static TRANSPORT: Setting = Setting::word(
+    "SERVICE_BUS_TRANSPORT",
+    &["amqp", "https"],
+    "How messages are sent. `https` is for networks that close port 5671: one request a message, on port 443, in a program built \
+     with the feature `servicebus-https`; only to a namespace.",
+);
+
 pub(super) static GROUP: Group = Group {
     title: "Service Bus",
     about: "",
-    settings: &[&CONNECTION, &NAMESPACE, &CLIENT_ID, &CREDENTIAL],
+    settings: &[&CONNECTION, &NAMESPACE, &CLIENT_ID, &CREDENTIAL, &TRANSPORT],
 };
 
 /// How to connect. Without a connection: an error where something is `to_be_sent`.
@@ -69,7 +76,17 @@ pub(super) fn read(source: &mut Source<'_>, to_be_sent: bool) -> Option<ServiceB
             None
         }
     };
-    parsed.filter(|_| to_be_sent)
+    let transport = match source.word(&TRANSPORT) {
+        "https" => Transport::Https,
+        _ => Transport::Amqp,
+    };
+    let connection = parsed.and_then(|connection: ServiceBusConnection| {
+        connection
+            .over(transport)
+            .map_err(|error| source.wrong(&TRANSPORT, format_args!("cannot be: {error}")))
+            .ok()
+    });
+    connection.filter(|_| to_be_sent)
 }
 
 #[cfg(test)]
@@ -108,6 +125,21 @@ mod tests {
         let (connection, wrong) = read(&[("ServiceBusConnection", "amqps://guest:hunter2@rabbit/shop")]);
         assert!(connection.unwrap().is_other_broker());
         assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn https_is_for_namespaces() {
+        let emulator =
+            "Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=hunter2;UseDevelopmentEmulator=true";
+        let (_, wrong) = read(&[("ServiceBusConnection", emulator), ("SERVICE_BUS_TRANSPORT", "https")]);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(wrong[0].starts_with("SERVICE_BUS_TRANSPORT cannot be"), "{wrong:?}");
+        // Whether this build has it depends on its features; the word itself is fine.
+        let (_, wrong) = read(&[(NAME, "n"), ("SERVICE_BUS_TRANSPORT", "https")]);
+        assert!(
+            wrong.iter().all(|wrong| wrong.contains("servicebus-https")),
+            "{wrong:?}"
+        );
     }
 
     #[test]

@@ -9,8 +9,12 @@ use rustls::pki_types::CertificateDer;
 
 use super::amqp::AmqpSender;
 use super::error::SendError;
+#[cfg(feature = "servicebus-https")]
+use super::https::HttpsSender;
 use super::message::OutgoingMessage;
 use super::namespace::ServiceBusConnection;
+#[cfg(feature = "servicebus-https")]
+use super::namespace::Transport;
 
 /// How a [`ServiceBus`] behaves.
 #[derive(Clone)]
@@ -54,15 +58,26 @@ impl fmt::Debug for ServiceBusOptions {
 /// A Service Bus namespace, or another AMQP broker, to send to. Clones are the same one.
 #[derive(Clone)]
 pub struct ServiceBus {
-    sender: Arc<AmqpSender>,
+    sender: Sender,
+}
+
+#[derive(Clone)]
+enum Sender {
+    Amqp(Arc<AmqpSender>),
+    #[cfg(feature = "servicebus-https")]
+    Https(Arc<HttpsSender>),
 }
 
 impl ServiceBus {
     /// Connects when the first message is sent.
     pub fn new(connection: ServiceBusConnection, options: ServiceBusOptions) -> Self {
-        Self {
-            sender: Arc::new(AmqpSender::new(connection, options)),
-        }
+        let sender = match connection.transport {
+            #[cfg(feature = "servicebus-https")]
+            Transport::Https => Sender::Https(Arc::new(HttpsSender::new(connection, options))),
+            // A connection over HTTPS cannot be made without the feature.
+            _ => Sender::Amqp(Arc::new(AmqpSender::new(connection, options))),
+        };
+        Self { sender }
     }
 
     /// Sends messages to a queue or topic and collects the answers. Messages of one session arrive in their order: after
@@ -78,17 +93,30 @@ impl ServiceBus {
         if messages.is_empty() {
             return Ok(Vec::new());
         }
-        self.sender.send(entity, messages).await
+        match &self.sender {
+            Sender::Amqp(sender) => sender.send(entity, messages).await,
+            #[cfg(feature = "servicebus-https")]
+            Sender::Https(sender) => sender.send(entity, messages).await,
+        }
     }
 
     /// Whether the service can be reached now and lets us send where we did: connects if there is no connection, but
     /// does not wait for the end of a pause between attempts.
     pub async fn check(&self) -> Result<(), SendError> {
-        self.sender.check().await
+        match &self.sender {
+            Sender::Amqp(sender) => sender.check().await,
+            #[cfg(feature = "servicebus-https")]
+            Sender::Https(sender) => sender.check().await,
+        }
     }
 
     /// Closes the connection. A later send opens another.
     pub async fn close(&self) {
-        self.sender.close().await;
+        match &self.sender {
+            Sender::Amqp(sender) => sender.close().await,
+            // Its connections close when nobody uses them.
+            #[cfg(feature = "servicebus-https")]
+            Sender::Https(_) => {}
+        }
     }
 }

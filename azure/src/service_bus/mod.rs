@@ -6,12 +6,16 @@
 mod amqp;
 mod client;
 mod error;
+mod health;
+#[cfg(feature = "servicebus-https")]
+mod https;
 mod message;
 mod namespace;
+mod rounds;
 mod sas;
 mod tokens;
 
 pub use client::{ServiceBus, ServiceBusOptions};
 pub use error::SendError;
 pub use message::OutgoingMessage;
-pub use namespace::{ServiceBusConnection, ServiceBusConnectionError};
+pub use namespace::{ServiceBusConnection, ServiceBusConnectionError, Transport};

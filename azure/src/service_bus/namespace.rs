@@ -10,6 +10,8 @@ use percent_encoding::percent_decode_str;
 const PLAIN_PORT: u16 = 5672;
 /// The port of AMQP over TLS.
 const TLS_PORT: u16 = 5671;
+#[cfg(feature = "servicebus-https")]
+const HTTPS_PORT: u16 = 443;
 
 /// A service to send to and what opens it.
 ///
@@ -29,6 +31,17 @@ pub struct ServiceBusConnection {
     pub(super) port: u16,
     pub(super) has_tls: bool,
     pub(super) access: Access,
+    pub(super) transport: Transport,
+}
+
+/// How messages travel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// AMQP 1.0.
+    #[default]
+    Amqp,
+    /// HTTPS, one request a message; in programs built with `servicebus-https`.
+    Https,
 }
 
 /// What opens the door.
@@ -63,6 +76,9 @@ pub enum ServiceBusConnectionError {
     /// It is an `amqp:` URL, and wrong.
     #[error("the URL of the broker {0}")]
     Url(&'static str),
+    /// It cannot be reached this way.
+    #[error("{0}")]
+    Transport(&'static str),
     /// The name of a namespace is wrong.
     #[error("the name of the namespace {0}")]
     Namespace(&'static str),
@@ -80,7 +96,33 @@ impl ServiceBusConnection {
             port: port.unwrap_or(TLS_PORT),
             has_tls: true,
             access: Access::Identity { client_id },
+            transport: Transport::default(),
         })
+    }
+
+    /// The same service, reached another way.
+    ///
+    /// # Errors
+    /// When it cannot be: HTTPS is what namespaces speak, and programs that were built for it.
+    pub fn over(self, transport: Transport) -> Result<Self, ServiceBusConnectionError> {
+        let error = ServiceBusConnectionError::Transport;
+        if transport == Transport::Https {
+            if !cfg!(feature = "servicebus-https") {
+                return Err(error(
+                    "this program was built without HTTPS for Service Bus (servicebus-https)",
+                ));
+            }
+            if !self.has_tls || self.is_other_broker() {
+                return Err(error("only a Service Bus namespace can be reached over HTTPS"));
+            }
+        }
+        Ok(Self { transport, ..self })
+    }
+
+    /// The port for HTTPS: the one that was given, if any was.
+    #[cfg(feature = "servicebus-https")]
+    pub(super) fn https_port(&self) -> u16 {
+        if self.port == TLS_PORT { HTTPS_PORT } else { self.port }
     }
 
     /// Whether it is a broker other than Service Bus, with addresses of its own and without tokens.
@@ -164,6 +206,7 @@ fn connection_string(text: &str) -> Result<ServiceBusConnection, ServiceBusConne
         } else {
             Access::SharedKey { name, key }
         },
+        transport: Transport::default(),
     })
 }
 
@@ -204,6 +247,7 @@ fn broker(rest: &str, has_tls: bool) -> Result<ServiceBusConnection, ServiceBusC
             password: Secret::new(decoded(password)?),
             vhost,
         },
+        transport: Transport::default(),
     })
 }
 
@@ -239,6 +283,7 @@ impl fmt::Debug for ServiceBusConnection {
             .field("port", &self.port)
             .field("has_tls", &self.has_tls)
             .field("access", &access)
+            .field("transport", &self.transport)
             .finish()
     }
 }

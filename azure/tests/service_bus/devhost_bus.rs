@@ -81,22 +81,27 @@ impl Bus {
     }
 
     pub(crate) async fn receive(&self, entity: &str, count: usize) -> Vec<Received> {
-        let entity = if entity == "events" {
-            "events/subscriptions/all"
-        } else {
-            entity
-        };
-        let mut all = Vec::new();
-        while all.len() < count {
-            let more = tokio::time::timeout(Duration::from_secs(10), self.broker.receive(entity, count)).await;
-            all.extend(more.unwrap().unwrap().into_iter().map(Received::from));
-        }
-        all
+        receive(&self.broker, entity, count).await
     }
 
     pub(crate) fn arrived(&self) -> u64 {
         self.broker.counts("orders").unwrap().active
     }
+}
+
+/// Takes so many messages of `orders`, or of the subscription to `events`.
+pub(crate) async fn receive(broker: &Broker, entity: &str, count: usize) -> Vec<Received> {
+    let entity = if entity == "events" {
+        "events/subscriptions/all"
+    } else {
+        entity
+    };
+    let mut all = Vec::new();
+    while all.len() < count {
+        let more = tokio::time::timeout(Duration::from_secs(10), broker.receive(entity, count)).await;
+        all.extend(more.unwrap().unwrap().into_iter().map(Received::from));
+    }
+    all
 }
 
 pub(crate) fn options(patience: Duration) -> ServiceBusOptions {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod devhost_bus;
+mod https;
 mod interruptions;
 mod rabbitmq;
 mod suite;
@@ -66,4 +67,5 @@ macro_rules! suite {
 
 suite!(devhost_plain, crate::devhost_bus::Plain);
 suite!(devhost_tls_with_tokens, crate::devhost_bus::Tls);
+suite!(devhost_https, crate::https::Https);
 suite!(another_broker, crate::rabbitmq::RabbitMq);

@@ -86,6 +86,7 @@ fn write_ready_file(around: &Surroundings, live: &Live) {
     let text = json!({
         "port": around.port,
         "amqp_port": around.amqp_port,
+        "rest_port": around.rest_port,
         "handler_port": live.port,
         "handler_pid": live.pid,
         "pid": std::process::id(),

@@ -37,6 +37,7 @@ pub(super) struct Surroundings {
     pub(super) address: IpAddr,
     pub(super) port: u16,
     pub(super) amqp_port: Option<u16>,
+    pub(super) rest_port: Option<u16>,
     pub(super) ready_file: Option<PathBuf>,
 }
 

@@ -22,7 +22,7 @@ use crate::console::Console;
 use crate::handler::{Handler, HandlerState, Launcher, Live};
 use crate::http::{Cors, serve};
 use crate::invocation::History;
-use crate::servicebus::{AmqpOptions, Broker, Entities, serve_amqp};
+use crate::servicebus::{Access, AmqpOptions, Broker, Entities, serve_amqp, serve_rest};
 use crate::timers::StatusStore;
 use generation::Surroundings;
 use manager::{Manager, Order};
@@ -31,6 +31,7 @@ use manager::{Manager, Order};
 pub struct Host {
     port: u16,
     amqp_port: Option<u16>,
+    rest_port: Option<u16>,
     broker: Broker,
     handler: watch::Receiver<Option<Handler>>,
     orders: mpsc::UnboundedSender<Order>,
@@ -51,6 +52,11 @@ impl Host {
             Some(port) => Some(bind(options.address, port, "--amqp-port").await?),
         };
         let amqp_port = amqp.as_ref().map(|listener| local_port(listener, 0)).transpose()?;
+        let rest = match options.rest_port {
+            None => None,
+            Some(port) => Some(bind(options.address, port, "--rest-port").await?),
+        };
+        let rest_port = rest.as_ref().map(|listener| local_port(listener, 0)).transpose()?;
         let broker = open_broker(&options)?;
         let timers = options.data.join("timers");
         let timer_store = StatusStore::open(&timers).map_err(|source| HostError::Data { path: timers, source })?;
@@ -74,6 +80,14 @@ impl Host {
                 }
             });
         }
+        if let Some(listener) = rest {
+            let (broker, console, shutdown) = (broker.clone(), console.clone(), shutdown.clone());
+            tasks.spawn(async move {
+                if let Err(error) = serve_rest(broker, listener, Access::open(), shutdown).await {
+                    console.error(format_args!("The REST side of Service Bus failed: {error}"));
+                }
+            });
+        }
         let surroundings = Surroundings {
             console,
             broker: broker.clone(),
@@ -86,6 +100,7 @@ impl Host {
             address: options.address,
             port,
             amqp_port,
+            rest_port,
             ready_file: options.ready_file.clone(),
         };
         let (orders, queue) = mpsc::unbounded_channel();
@@ -103,6 +118,7 @@ impl Host {
         Ok(Self {
             port,
             amqp_port,
+            rest_port,
             broker,
             handler,
             orders,
@@ -119,6 +135,11 @@ impl Host {
     /// The port of the Service Bus side, where it is open.
     pub fn amqp_port(&self) -> Option<u16> {
         self.amqp_port
+    }
+
+    /// The port of Service Bus's REST operations, where it is open.
+    pub fn rest_port(&self) -> Option<u16> {
+        self.rest_port
     }
 
     /// The broker behind it.

@@ -22,6 +22,8 @@ pub struct HostOptions {
     pub port: Option<u16>,
     /// The AMQP port; 0: any free one; `None`: none at all.
     pub amqp_port: Option<u16>,
+    /// The port of Service Bus's REST operations; 0: any free one; `None`: none at all.
+    pub rest_port: Option<u16>,
     /// Where queues and timers are kept.
     pub data: PathBuf,
     /// Origins for CORS; `None`: those of `local.settings.json`.
@@ -50,6 +52,7 @@ impl HostOptions {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: None,
             amqp_port: Some(DEFAULT_AMQP_PORT),
+            rest_port: None,
             data: PathBuf::from(".devhost"),
             cors: None,
             cors_credentials: false,

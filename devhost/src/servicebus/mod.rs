@@ -1,5 +1,5 @@
-//! Service Bus on your desk: durable entities (see [`Broker`]) and the AMQP 1.0 door that Service Bus SDKs send through
-//! (see [`serve_amqp`]).
+//! Service Bus on your desk: durable entities (see [`Broker`]), the AMQP 1.0 door that Service Bus SDKs send through (see
+//! [`serve_amqp`]), and the HTTP door for what cannot use AMQP (see [`serve_rest`]).
 //!
 //! | file | what it is |
 //! |---|---|
@@ -23,6 +23,7 @@ mod message;
 mod options;
 mod path;
 mod queue;
+mod rest;
 mod storage;
 
 pub use access::Access;
@@ -32,3 +33,4 @@ pub use entities::Entities;
 pub use error::BrokerError;
 pub use message::{BrokerMessage, Delivery};
 pub use options::{EntityCounts, QueueOptions};
+pub use rest::serve_rest;

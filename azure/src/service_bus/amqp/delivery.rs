@@ -6,9 +6,9 @@ use fe2o3_amqp_types::messaging::Outcome as AmqpOutcome;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::connection::{ConnectionEnd, Link};
-use super::rounds::Outcome;
 use crate::service_bus::error::SendError;
 use crate::service_bus::message::OutgoingMessage;
+use crate::service_bus::rounds::Outcome;
 
 /// The answer to one message, to come.
 type Answer = DeliveryFut<Result<AmqpOutcome, LinkSendError>>;

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `connection` | a connection, its session and its links |
 //! | `tls`, `cbs`, `refresh` | who the service is, who we are, and that it stays known |
-//! | `rounds` | what may be sent at once |
 //! | `delivery` | messages on a link, and their answers |
 //! | `backoff` | pauses between attempts |
 
@@ -13,33 +12,29 @@ mod cbs;
 mod connection;
 mod delivery;
 mod refresh;
-mod rounds;
 mod tls;
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::client::ServiceBusOptions;
 use super::error::SendError;
+use super::health::Health;
 use super::message::OutgoingMessage;
 use super::namespace::ServiceBusConnection;
+use super::rounds::{Outcome, Rounds};
 use super::tokens::Tokens;
 use connection::{Connection, Link, Security};
-use rounds::{Outcome, Rounds};
 
 /// A sender for one namespace or broker.
 pub(super) struct AmqpSender {
     to: ServiceBusConnection,
     options: ServiceBusOptions,
     state: Mutex<State>,
-    /// What is wrong now: with an entity, or, without a name, with the connection.
-    troubles: std::sync::Mutex<HashMap<String, SendError>>,
-    /// Too much was sent: nothing more before this time.
-    throttled: std::sync::Mutex<Option<(Instant, String)>>,
+    health: Health,
 }
 
 #[derive(Default)]
@@ -59,14 +54,13 @@ impl AmqpSender {
             to,
             options,
             state: Mutex::default(),
-            troubles: std::sync::Mutex::default(),
-            throttled: std::sync::Mutex::default(),
+            health: Health::default(),
         }
     }
 
     /// See [`super::ServiceBus::send`].
     pub(super) async fn send(&self, entity: &str, messages: &[OutgoingMessage]) -> Result<Vec<Outcome>, SendError> {
-        self.refuse_while_throttled()?;
+        self.health.refuse_while_throttled()?;
         let deadline = Instant::now() + self.options.send_timeout;
         let mut link = self.link(entity, deadline).await?;
         let mut rounds = Rounds::new(messages);
@@ -75,7 +69,7 @@ impl AmqpSender {
         while let Some(round) = rounds.next() {
             let (outcomes, broken) = delivery::deliver(&link, entity, &round, messages, deadline).await;
             if let Some(error) = outcomes.iter().find_map(|(_, outcome)| throttled(outcome)) {
-                self.note_throttled(&error);
+                self.health.note_throttled(&error);
                 rest = error;
             }
             let mut open = Vec::new();
@@ -121,7 +115,7 @@ impl AmqpSender {
     pub(super) async fn check(&self) -> Result<(), SendError> {
         let Ok(mut state) = self.state.try_lock() else {
             // Somebody is connecting. What went wrong the last time is still true; else it is worth waiting for.
-            self.first_trouble()?;
+            self.health.trouble()?;
             let mut state = self.lock(Instant::now() + self.options.connect_timeout).await?;
             return self.check_with(&mut state).await;
         };
@@ -130,10 +124,10 @@ impl AmqpSender {
 
     async fn check_with(&self, state: &mut State) -> Result<(), SendError> {
         if !state.is_connected() && state.not_before.is_some_and(|at| at > Instant::now()) {
-            self.first_trouble()?;
+            self.health.trouble()?;
         }
         self.connect(state).await?;
-        self.first_trouble()
+        self.health.trouble()
     }
 
     /// See [`super::ServiceBus::close`].
@@ -158,7 +152,7 @@ impl AmqpSender {
                 && let Some(at) = state.not_before
             {
                 if at >= limit {
-                    self.first_trouble()?;
+                    self.health.trouble()?;
                 }
                 sleep_until(at.min(limit)).await;
             }
@@ -184,13 +178,13 @@ impl AmqpSender {
             .await;
         match link {
             Ok(link) => {
-                self.note_trouble(entity, None);
+                self.health.note(entity, None);
                 Ok(link)
             }
             Err(error) => {
-                self.note_trouble(entity, Some(&error));
+                self.health.note(entity, Some(&error));
                 if error.retry_after().is_some() {
-                    self.note_throttled(&error);
+                    self.health.note_throttled(&error);
                 } else if error.is_transient() {
                     // Whatever it is: a new connection has a better chance than this one.
                     state.connection = None;
@@ -209,9 +203,7 @@ impl AmqpSender {
         state.connection = None;
         let security = match &state.security {
             Some(security) => security.clone(),
-            None => self
-                .security()
-                .inspect_err(|error| self.note_trouble("", Some(error)))?,
+            None => self.security().inspect_err(|error| self.health.note("", Some(error)))?,
         };
         state.security = Some(security.clone());
         let patience = self.options.connect_timeout;
@@ -225,12 +217,12 @@ impl AmqpSender {
                 state.connection = Some(connection);
                 state.failures = 0;
                 state.not_before = None;
-                self.note_trouble("", None);
+                self.health.note("", None);
                 Ok(())
             }
             Err(error) => {
                 state.note_failure(&error);
-                self.note_trouble("", Some(&error));
+                self.health.note("", Some(&error));
                 Err(error)
             }
         }
@@ -265,43 +257,6 @@ impl AmqpSender {
             if was_there && is_silent {
                 state.connection = None;
             }
-        }
-    }
-
-    fn note_trouble(&self, entity: &str, error: Option<&SendError>) {
-        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        match error {
-            None => drop(troubles.remove(entity)),
-            Some(error) => drop(troubles.insert(entity.to_owned(), error.clone())),
-        }
-    }
-
-    /// What is wrong, if anything is; that of the connection first.
-    fn first_trouble(&self) -> Result<(), SendError> {
-        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        match troubles.iter().min_by_key(|(entity, _)| entity.as_str()) {
-            Some((_, error)) => Err(error.clone()),
-            None => Ok(()),
-        }
-    }
-
-    fn note_throttled(&self, error: &SendError) {
-        if let SendError::Throttled { reason, retry_after } = error {
-            tracing::warn!(%error, "Service Bus is too busy");
-            let mut throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
-            *throttled = Some((Instant::now() + *retry_after, reason.clone()));
-        }
-    }
-
-    fn refuse_while_throttled(&self) -> Result<(), SendError> {
-        let mut throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
-        match throttled.take() {
-            Some((until, reason)) if until > Instant::now() => {
-                let retry_after = until - Instant::now();
-                *throttled = Some((until, reason.clone()));
-                Err(SendError::Throttled { reason, retry_after })
-            }
-            _ => Ok(()),
         }
     }
 }

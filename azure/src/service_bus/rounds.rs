@@ -1,12 +1,12 @@
-//! In which order messages are put on a link.
+//! In which order messages are sent.
 //!
 //! Messages are sent without waiting for the answers of those before, except within a session: there the next one goes
 //! only when the one before has arrived. Otherwise a busy service could refuse one and take the next.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::service_bus::error::SendError;
-use crate::service_bus::message::OutgoingMessage;
+use super::error::SendError;
+use super::message::OutgoingMessage;
 
 /// What became of a message.
 pub(super) type Outcome = Result<(), SendError>;
