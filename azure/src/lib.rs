@@ -10,5 +10,5 @@ pub use credential::credential;
 pub use key_vault::{KeyVault, KeyVaultError, KeyVaultOptions, VaultUrl, VaultUrlError};
 pub use service_bus::{
     OutgoingMessage, SendError, ServiceBus, ServiceBusConnection, ServiceBusConnectionError, ServiceBusOptions,
-    Transport,
+    ServiceBusTransport,
 };

@@ -4,7 +4,7 @@ use super::{
     setting::{Group, Setting},
     source::Source,
 };
-use inventory_azure::{ServiceBusConnection, Transport};
+use inventory_azure::{ServiceBusConnection, ServiceBusTransport};
 
 static CONNECTION: Setting = Setting::text(
     "ServiceBusConnection",
@@ -77,8 +77,8 @@ pub(super) fn read(source: &mut Source<'_>, to_be_sent: bool) -> Option<ServiceB
         }
     };
     let transport = match source.word(&TRANSPORT) {
-        "https" => Transport::Https,
-        _ => Transport::Amqp,
+        "https" => ServiceBusTransport::Https,
+        _ => ServiceBusTransport::Amqp,
     };
     let connection = parsed.and_then(|connection: ServiceBusConnection| {
         connection

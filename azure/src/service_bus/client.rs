@@ -14,7 +14,7 @@ use super::https::HttpsSender;
 use super::message::OutgoingMessage;
 use super::namespace::ServiceBusConnection;
 #[cfg(feature = "servicebus-https")]
-use super::namespace::Transport;
+use super::namespace::ServiceBusTransport;
 
 /// How a [`ServiceBus`] behaves.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl ServiceBus {
     pub fn new(connection: ServiceBusConnection, options: ServiceBusOptions) -> Self {
         let sender = match connection.transport {
             #[cfg(feature = "servicebus-https")]
-            Transport::Https => Sender::Https(Arc::new(HttpsSender::new(connection, options))),
+            ServiceBusTransport::Https => Sender::Https(Arc::new(HttpsSender::new(connection, options))),
             // A connection over HTTPS cannot be made without the feature.
             _ => Sender::Amqp(Arc::new(AmqpSender::new(connection, options))),
         };

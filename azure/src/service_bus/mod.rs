@@ -18,4 +18,4 @@ mod tokens;
 pub use client::{ServiceBus, ServiceBusOptions};
 pub use error::SendError;
 pub use message::OutgoingMessage;
-pub use namespace::{ServiceBusConnection, ServiceBusConnectionError, Transport};
+pub use namespace::{ServiceBusConnection, ServiceBusConnectionError, ServiceBusTransport};

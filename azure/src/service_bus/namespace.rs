@@ -31,12 +31,12 @@ pub struct ServiceBusConnection {
     pub(super) port: u16,
     pub(super) has_tls: bool,
     pub(super) access: Access,
-    pub(super) transport: Transport,
+    pub(super) transport: ServiceBusTransport,
 }
 
 /// How messages travel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Transport {
+pub enum ServiceBusTransport {
     /// AMQP 1.0.
     #[default]
     Amqp,
@@ -96,7 +96,7 @@ impl ServiceBusConnection {
             port: port.unwrap_or(TLS_PORT),
             has_tls: true,
             access: Access::Identity { client_id },
-            transport: Transport::default(),
+            transport: ServiceBusTransport::default(),
         })
     }
 
@@ -104,9 +104,9 @@ impl ServiceBusConnection {
     ///
     /// # Errors
     /// When it cannot be: HTTPS is what namespaces speak, and programs that were built for it.
-    pub fn over(self, transport: Transport) -> Result<Self, ServiceBusConnectionError> {
+    pub fn over(self, transport: ServiceBusTransport) -> Result<Self, ServiceBusConnectionError> {
         let error = ServiceBusConnectionError::Transport;
-        if transport == Transport::Https {
+        if transport == ServiceBusTransport::Https {
             if !cfg!(feature = "servicebus-https") {
                 return Err(error(
                     "this program was built without HTTPS for Service Bus (servicebus-https)",
@@ -206,7 +206,7 @@ fn connection_string(text: &str) -> Result<ServiceBusConnection, ServiceBusConne
         } else {
             Access::SharedKey { name, key }
         },
-        transport: Transport::default(),
+        transport: ServiceBusTransport::default(),
     })
 }
 
@@ -247,7 +247,7 @@ fn broker(rest: &str, has_tls: bool) -> Result<ServiceBusConnection, ServiceBusC
             password: Secret::new(decoded(password)?),
             vhost,
         },
-        transport: Transport::default(),
+        transport: ServiceBusTransport::default(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use devhost::servicebus::{Access, Broker, Entities, QueueOptions, serve_rest};
-use inventory_azure::{SendError, ServiceBus, ServiceBusConnection, ServiceBusOptions, Transport};
+use inventory_azure::{SendError, ServiceBus, ServiceBusConnection, ServiceBusOptions, ServiceBusTransport};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -71,7 +71,7 @@ impl Https {
             self.terminator.port
         );
         let connection: ServiceBusConnection = text.parse().unwrap();
-        connection.over(Transport::Https).unwrap()
+        connection.over(ServiceBusTransport::Https).unwrap()
     }
 }
 
@@ -194,6 +194,6 @@ fn only_a_namespace_is_reached_over_https() {
         "amqps://user:password@rabbit",
     ] {
         let connection: ServiceBusConnection = text.parse().unwrap();
-        assert!(connection.over(Transport::Https).is_err(), "{text}");
+        assert!(connection.over(ServiceBusTransport::Https).is_err(), "{text}");
     }
 }
