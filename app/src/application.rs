@@ -7,7 +7,7 @@ use crate::{
     secrets::Keeper,
     work,
 };
-use inventory_azure::{KeyVault, KeyVaultOptions, ServiceBus, ServiceBusOptions, TokenCredential};
+use inventory_azure::{EventHistory, KeyVault, KeyVaultOptions, ServiceBus, ServiceBusOptions, TokenCredential};
 use inventory_store::{Authentication, Engine, Store, StoreError};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -48,6 +48,7 @@ struct Inner {
     /// How it stands with tokens for the database; `None` with a password.
     database_token: Option<Arc<Health>>,
     service_bus: Option<ServiceBus>,
+    event_history: Option<EventHistory>,
     nudge: Nudge,
     ready: watch::Sender<bool>,
     stop: CancellationToken,
@@ -87,13 +88,17 @@ impl App {
         if database.url.is_empty() {
             NOT_TOLD_YET.clone_into(&mut database.url);
         }
-        let store = Store::open(&database)?;
+        let store = Store::open(&database)?.with_event_history(settings.event_history.is_some());
         let has_token = store.engine() == Engine::Postgres && database.authentication == Authentication::Token;
         let database_token = has_token.then(|| Arc::new(Health::new("no token for the database yet")));
         let service_bus = settings
             .service_bus
             .clone()
             .map(|connection| ServiceBus::new(connection, ServiceBusOptions::default()));
+        let event_history = settings
+            .event_history
+            .as_ref()
+            .map(|history| EventHistory::new(history.options(&azure.credential)));
         let inner = Inner {
             secrets: Secrets::new(settings.secrets.clone(), settings.azure.key_vault.is_some()),
             settings,
@@ -101,6 +106,7 @@ impl App {
             store,
             database_token,
             service_bus,
+            event_history,
             nudge: Nudge::default(),
             ready: watch::Sender::new(false),
             stop: CancellationToken::new(),
@@ -126,6 +132,10 @@ impl App {
 
     pub(crate) fn service_bus(&self) -> Option<&ServiceBus> {
         self.inner.service_bus.as_ref()
+    }
+
+    pub(crate) fn event_history(&self) -> Option<&EventHistory> {
+        self.inner.event_history.as_ref()
     }
 
     pub(crate) fn nudge(&self) -> &Nudge {
@@ -221,9 +231,7 @@ impl App {
                 () = self.inner.stop.cancelled() => return,
             }
         }
-        if self.inner.service_bus.is_some() {
-            Relay::spawn(self, &self.inner.tasks, &self.inner.stop);
-        }
+        Relay::spawn(self, &self.inner.tasks, &self.inner.stop);
         self.inner.ready.send_replace(true);
         tracing::info!(environment = %self.inner.settings.telemetry.environment, "ready");
     }
@@ -289,13 +297,23 @@ impl App {
                 Err(_) => CheckResult::failed("no answer in time"),
             }
         };
-        let (database, migrations, service_bus) = tokio::join!(database, migrations, service_bus);
+        let event_history = async {
+            let history = self.inner.event_history.as_ref()?;
+            Some(match tokio::time::timeout(CHECK_TIMEOUT, history.check()).await {
+                Ok(Ok(())) => CheckResult::ok(),
+                Ok(Err(error)) => CheckResult::failed(error.to_string()),
+                Err(_) => CheckResult::failed("no answer in time"),
+            })
+        };
+        let (database, migrations, service_bus, event_history) =
+            tokio::join!(database, migrations, service_bus, event_history);
         let key_vault = vault.map(|health| health.problem().map_or_else(CheckResult::ok, CheckResult::failed));
         let checks = Checks {
             database,
             migrations,
             service_bus,
             key_vault,
+            event_history,
         };
         Readiness::new(self.is_ready(), checks)
     }

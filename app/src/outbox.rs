@@ -1,10 +1,9 @@
 //! The relay: sends what the outbox holds. Each destination has a task of its own, so that one that is away stops no other.
 
-use crate::{App, Error, clock};
-use inventory_azure::OutgoingMessage;
+use crate::{App, Error, clock, destinations::Sender};
 use inventory_store::{
-    idempotency,
-    outbox::{self as store, Destination, Pending, Sent},
+    events, idempotency,
+    outbox::{self as store, Destination, Sent},
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -21,6 +20,8 @@ const RETRY: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 /// Events pruned at a time.
 const PRUNE_BATCH: i64 = 5_000;
+/// Events looked at in one step of handing them over to the event history.
+const ADOPT_BATCH: i64 = 1_000;
 
 /// Tells the relay that there is something to send.
 #[derive(Default)]
@@ -57,9 +58,10 @@ impl RelayReport {
 
 /// Sends everything that is due, once, and forgets what is old: the timer's part, beside the tasks.
 pub async fn relay(app: &App) -> Result<RelayReport, Error> {
-    let [first, second] = Destination::ALL;
-    let (first, second) = tokio::join!(drain(app, first), drain(app, second));
-    let report = first?.add(second?);
+    adopt(app, false).await?;
+    let [first, second, third] = Destination::ALL;
+    let (first, second, third) = tokio::join!(drain(app, first), drain(app, second), drain(app, third));
+    let report = first?.add(second?).add(third?);
     let now = clock();
     let old = now.plus_minutes(-app.settings().work.outbox_retention_days * 24 * 60);
     store::prune(app.store(), old, PRUNE_BATCH).await?;
@@ -69,6 +71,23 @@ pub async fn relay(app: &App) -> Result<RelayReport, Error> {
     )
     .await?;
     Ok(report)
+}
+
+/// Hands over to the event history what was written without it: by a program that does not know of it (the newest events
+/// are looked at, as long as it lacks some of them), or, with `from_the_start`, before it was switched on.
+async fn adopt(app: &App, from_the_start: bool) -> Result<(), Error> {
+    if app.event_history().is_none() {
+        return Ok(());
+    }
+    let is_all = from_the_start && events::history_lacks_the_oldest(app.store()).await?;
+    let mut before = i64::MAX;
+    loop {
+        let step = events::adopt(app.store(), before, ADOPT_BATCH).await?;
+        match step.before {
+            Some(oldest) if is_all || step.added > 0 => before = oldest,
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Sends what is due at one destination, batch by batch, until nothing is left or the destination is away.
@@ -84,7 +103,7 @@ async fn drain(app: &App, destination: Destination) -> Result<RelayReport, Error
 }
 
 async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error> {
-    let Some(service_bus) = app.service_bus() else {
+    let Some(sender) = Sender::of(app, destination) else {
         return Ok(RelayReport::default());
     };
     let owner = Uuid::now_v7();
@@ -101,11 +120,10 @@ async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error>
     if events.is_empty() {
         return Ok(RelayReport::default());
     }
-    let messages: Vec<OutgoingMessage> = events.iter().map(message).collect();
-    let outcomes = match service_bus.send(destination.entity(), &messages).await {
+    let outcomes = match sender.send(&events).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
-            tracing::warn!(%error, entity = destination.entity(), events = events.len(), "Service Bus is away");
+            tracing::warn!(%error, ?destination, events = events.len(), "a destination is away");
             store::release(app.store(), destination, owner).await?;
             return Ok(RelayReport {
                 waiting: events.len(),
@@ -123,16 +141,17 @@ async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error>
                     report.sent += 1;
                     Sent::Yes
                 }
-                Err(error) if error.concerns_message() => {
+                Err(error) if error.is_permanent => {
                     tracing::error!(%error, event_id = %event.event_id, "an event is refused for ever");
                     report.refused += 1;
                     Sent::Refused(error.to_string())
                 }
                 // A wrong key or a missing queue is no reason to forget an event either: somebody mends it.
                 Err(error) => {
+                    tracing::debug!(%error, ?destination, event_id = %event.event_id, "an event is sent again later");
                     report.waiting += 1;
                     let pause = 1 << event.attempts.clamp(0, 6);
-                    let asked = error.retry_after().map_or(0, |wait| wait.as_secs() as i64 + 1);
+                    let asked = error.retry_after.map_or(0, |wait| wait.as_secs() as i64 + 1);
                     Sent::Later(now.plus_seconds(pause.max(asked)))
                 }
             };
@@ -143,26 +162,19 @@ async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error>
     Ok(report)
 }
 
-fn message(event: &Pending) -> OutgoingMessage {
-    OutgoingMessage {
-        message_id: event.event_id.to_string(),
-        session_id: Some(event.subject.clone()),
-        subject: Some(event.event_type.clone()),
-        content_type: "application/json",
-        body: event.body.clone().into_bytes().into(),
-        ..OutgoingMessage::default()
-    }
-}
-
 /// The relay's tasks.
 pub(crate) struct Relay;
 
 impl Relay {
     pub(crate) fn spawn(app: &App, tasks: &TaskTracker, stop: &CancellationToken) {
         for (index, destination) in Destination::ALL.into_iter().enumerate() {
+            if Sender::of(app, destination).is_none() {
+                continue;
+            }
             let (app, stop) = (app.clone(), stop.clone());
             tasks.spawn(async move {
                 let mut wait = RETRY;
+                let mut is_adopted = destination != Destination::EventHistory;
                 // What an earlier process has left is sent first.
                 app.nudge().0[index].notify_one();
                 loop {
@@ -170,8 +182,12 @@ impl Relay {
                         () = app.nudge().0[index].notified() => {}
                         () = stop.cancelled() => return,
                     }
+                    // Only the first time: events from before the event history was switched on.
+                    if !is_adopted {
+                        is_adopted = adopt(&app, true).await.is_ok();
+                    }
                     match drain(&app, destination).await {
-                        Ok(report) if report.waiting == 0 => wait = RETRY,
+                        Ok(report) if report.waiting == 0 && is_adopted => wait = RETRY,
                         _ => {
                             tokio::select! {
                                 () = tokio::time::sleep(wait) => {}

@@ -39,6 +39,10 @@ pub struct Checks {
     /// so this alone does not make an application that has started unready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_vault: Option<CheckResult>,
+    /// The event history answers and deletes what has expired, where there is one. Events wait in the outbox while it is
+    /// away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_history: Option<CheckResult>,
 }
 
 /// Whether the application can work.
@@ -55,7 +59,11 @@ pub struct Readiness {
 impl Readiness {
     pub(crate) fn new(started: bool, checks: Checks) -> Self {
         let ready = started && checks.database.ok && checks.migrations.ok;
-        let is_all_there = checks.service_bus.ok && checks.key_vault.as_ref().is_none_or(|check| check.ok);
+        let is_all_there = checks.service_bus.ok
+            && [&checks.key_vault, &checks.event_history]
+                .into_iter()
+                .flatten()
+                .all(|check| check.ok);
         let status = match (ready, is_all_there) {
             (true, true) => "ready",
             (true, false) => "degraded",

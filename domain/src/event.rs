@@ -55,6 +55,7 @@ words! {
 
 /// A CloudEvent in the structured JSON form.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Event))]
 pub struct Event<'a, T> {
     /// Stable: the same event sent twice has the same id.
     pub id: Uuid,
@@ -72,6 +73,7 @@ pub struct Event<'a, T> {
     /// Always `application/json`.
     pub datacontenttype: &'static str,
     /// The thing after the event.
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
     pub data: &'a T,
 }
 

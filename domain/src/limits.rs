@@ -40,5 +40,7 @@ pub const ORDER_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 pub const PARKED_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of a message id, as Service Bus allows.
 pub const MESSAGE_ID_CHARS_MAX: usize = 128;
+/// Characters of what an event happened to; a session id of Service Bus has no more.
+pub const SUBJECT_CHARS_MAX: usize = 128;
 /// Characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;

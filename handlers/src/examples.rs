@@ -3,6 +3,7 @@
 use inventory_domain::{
     Timestamp,
     alert::{Alert, AlertStatus},
+    event::{Event, EventType},
     location::Location,
     low_stock::Severity,
     movement::{Movement, MovementKind, Reason},
@@ -11,11 +12,14 @@ use inventory_domain::{
     product::{Product, ProductStatus},
     stock::{StockItem, StockValue},
 };
+use serde_json::{Value, json};
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// 2026-01-05T09:30:00Z.
 const MORNING: Timestamp = Timestamp::from_micros(1_767_605_400_000_000);
 const NOON: Timestamp = Timestamp::from_micros(1_767_614_400_250_000);
+const EVENT_ID: Uuid = Uuid::from_u128(0x019b_8e01_0a7a_7000_8000_0000_0000_0002);
 pub(crate) const ORDER_ID: Uuid = Uuid::from_u128(0x019b_8d7a_7c00_7000_8000_0000_0000_0001);
 
 pub(crate) fn product() -> Product {
@@ -158,6 +162,12 @@ pub(crate) fn alert() -> Alert {
         acknowledged_by: None,
         cleared_at: None,
     }
+}
+
+pub(crate) fn event() -> Event<'static, Value> {
+    static DATA: LazyLock<Value> = LazyLock::new(|| json!(confirmed_order()));
+    static SUBJECT: LazyLock<String> = LazyLock::new(|| format!("orders/{ORDER_ID}"));
+    Event::new(EVENT_ID, EventType::OrderConfirmed, &SUBJECT, NOON, &DATA)
 }
 
 pub(crate) fn parked_message() -> ParkedMessage {

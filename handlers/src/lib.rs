@@ -44,11 +44,16 @@ mod orders {
     pub(crate) mod cancel;
     pub(crate) mod create;
     pub(crate) mod deadletter;
+    pub(crate) mod events;
     pub(crate) mod expire;
     pub(crate) mod get;
     pub(crate) mod list;
     pub(crate) mod process;
     pub(crate) mod ship;
+}
+
+mod events {
+    pub(crate) mod list;
 }
 
 mod alerts {

@@ -11,6 +11,7 @@ use crate::{
 use inventory_domain::{
     Role,
     alert::AlertStatus,
+    event::EventType,
     low_stock::Severity,
     movement::{MovementKind, Reason},
     order::{OnShortage, OrderReason, OrderStatus},
@@ -122,6 +123,7 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     }
     spell!(
         AlertStatus,
+        EventType,
         MovementKind,
         OnShortage,
         OrderReason,
@@ -258,7 +260,7 @@ fn path_parameter(operation: &Operation) -> Option<utoipa::openapi::path::Parame
 
 fn query_parameter(parameter: &Parameter) -> utoipa::openapi::path::Parameter {
     let schema = match parameter.kind {
-        Kind::Text(chars_max) => ObjectBuilder::new()
+        Kind::Text(chars_max) | Kind::NeededText(chars_max) => ObjectBuilder::new()
             .schema_type(Type::String)
             .min_length(Some(1))
             .max_length(Some(chars_max)),
@@ -274,13 +276,16 @@ fn query_parameter(parameter: &Parameter) -> utoipa::openapi::path::Parameter {
             .enum_values(Some(words())),
     };
     let example = match parameter.kind {
-        Kind::Text(_) | Kind::Words(_) => json!(parameter.example),
+        Kind::Text(_) | Kind::NeededText(_) | Kind::Words(_) => json!(parameter.example),
         Kind::Number(..) | Kind::Flag => parameter.example.parse().unwrap_or(Value::Null),
     };
     ParameterBuilder::new()
         .name(parameter.name)
         .parameter_in(ParameterIn::Query)
-        .required(Required::False)
+        .required(match parameter.kind {
+            Kind::NeededText(_) => Required::True,
+            _ => Required::False,
+        })
         .description(Some(parameter.description))
         .schema(Some(schema))
         .example(Some(example))

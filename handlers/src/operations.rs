@@ -1,7 +1,7 @@
 //! The one table of all functions.
 
 use crate::{
-    alerts, docs,
+    alerts, docs, events,
     http::{Context, document::Document},
     inventory, locations, orders, outbox, parked, products, stock, system,
 };
@@ -146,9 +146,12 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(orders_get, GET "/api/v1/orders/{id:guid}", Viewer, "Get an order", orders::get),
     operation!(orders_cancel, POST "/api/v1/orders/{id:guid}/cancel", Clerk, "Cancel an order", orders::cancel),
     operation!(orders_ship, POST "/api/v1/orders/{id:guid}/ship", Clerk, "Ship an order", orders::ship),
+    operation!(orders_events, GET "/api/v1/orders/{id:guid}/events", Viewer, "List an order's events", orders::events),
     operation!(orders_process, Trigger::Queue("orders"), "Decide orders from the queue", orders::process),
     operation!(orders_deadletter, Trigger::Queue("orders/$deadletterqueue"), "Park what the broker gave up on", orders::deadletter),
     operation!(orders_expire, Trigger::Timer("0 * * * * *"), "Expire orders whose hold has run out", orders::expire),
+
+    operation!(events_list, GET "/api/v1/events", Viewer, "List what happened to something", events::list),
 
     operation!(alerts_list, GET "/api/v1/alerts", Viewer, "List alerts", alerts::list),
     operation!(alerts_get, GET "/api/v1/alerts/{id:long}", Viewer, "Get an alert", alerts::get),

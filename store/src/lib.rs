@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod catalogue;
 pub mod customers;
 mod db;
+pub mod events;
 mod filter;
 pub mod idempotency;
 pub mod locations;

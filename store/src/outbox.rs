@@ -18,24 +18,19 @@ pub enum Destination {
     OrdersQueue,
     /// The topic that everybody may listen to.
     EventsTopic,
+    /// The long-term event history, where there is one.
+    EventHistory,
 }
 
 impl Destination {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::OrdersQueue, Self::EventsTopic];
+    pub const ALL: [Self; 3] = [Self::OrdersQueue, Self::EventsTopic, Self::EventHistory];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::OrdersQueue => destination::ORDERS_QUEUE,
             Self::EventsTopic => destination::EVENTS_TOPIC,
-        }
-    }
-
-    /// The Service Bus entity.
-    pub const fn entity(self) -> &'static str {
-        match self {
-            Self::OrdersQueue => "orders",
-            Self::EventsTopic => "inventory-events",
+            Self::EventHistory => destination::EVENT_HISTORY,
         }
     }
 }

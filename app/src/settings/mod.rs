@@ -7,6 +7,7 @@
 mod azure;
 mod database;
 mod document;
+mod event_history;
 mod host;
 mod http;
 mod secrets;
@@ -18,6 +19,7 @@ mod work;
 
 pub use azure::Azure;
 pub use document::document;
+pub use event_history::{EventHistory, EventRetention};
 pub use http::Http;
 pub use setting::{Group, Kind, Setting};
 pub use telemetry::Telemetry;
@@ -35,6 +37,7 @@ pub static GROUPS: &[&Group] = &[
     &azure::GROUP,
     &service_bus::GROUP,
     &work::GROUP,
+    &event_history::GROUP,
     &http::GROUP,
     &telemetry::GROUP,
     &host::GROUP,
@@ -60,6 +63,8 @@ pub struct Settings {
     pub service_bus: Option<ServiceBusConnection>,
     /// How the work is done.
     pub work: Work,
+    /// Where events are kept for long; `None`: nowhere.
+    pub event_history: Option<EventHistory>,
     /// What an HTTP request may be and take.
     pub http: Http,
     /// What is told of the work.
@@ -126,6 +131,7 @@ impl Settings {
             azure,
             service_bus: service_bus::read(source, reader == Reader::Handler),
             work: work::read(source),
+            event_history: event_history::read(source),
             http: http::read(source),
             telemetry: telemetry::read(source),
         };

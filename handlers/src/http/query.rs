@@ -67,6 +67,14 @@ impl Query {
         Some(value)
     }
 
+    /// As [`Query::text`], where there must be one; empty where there is none.
+    pub(crate) fn needed_text(&mut self, name: &str, chars_max: usize) -> String {
+        self.text(name, chars_max).unwrap_or_else(|| {
+            self.check.fail(name, "missing", "must be given");
+            String::new()
+        })
+    }
+
     /// A whole number from `min` to `max`.
     pub(crate) fn number(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
         let value = self.take(name)?;
@@ -199,6 +207,8 @@ pub(crate) struct Parameter {
 pub(crate) enum Kind {
     /// Text of so many characters at most.
     Text(usize),
+    /// The same, which must be given.
+    NeededText(usize),
     /// A whole number in a range.
     Number(i64, i64),
     /// `true` or `false`.

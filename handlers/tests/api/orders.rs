@@ -137,3 +137,81 @@ async fn the_timers_answer_as_the_host_expects() {
         assert_eq!(body["Logs"].as_array().map(Vec::len), Some(1), "{function}");
     }
 }
+
+#[tokio::test]
+async fn an_orders_events_are_told_in_order() {
+    let api = Api::new().await;
+    let (product, item) = api.product("TEA", 10, 0).await;
+    let new = json!({ "customer": "C-1", "lines": [{ "product_id": product, "quantity": 4 }] });
+    let order = api.post(ORDERS, &new).await.expect(202).body();
+    decide(&api, &order).await;
+    let path = format!("{ORDERS}/{}", order["id"].as_str().unwrap());
+    api.send(Method::POST, &format!("{path}/ship"), &[], "")
+        .await
+        .expect(200);
+
+    let events = api.get(&format!("{path}/events")).await.expect(200).items();
+    let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        types,
+        [
+            "inventory.order.placed",
+            "inventory.order.confirmed",
+            "inventory.order.shipped"
+        ]
+    );
+    assert_eq!(events[1]["data"]["status"], "confirmed");
+    let subject = events[0]["subject"].as_str().unwrap();
+    assert_eq!(
+        api.get(&format!("/api/v1/events?subject={subject}")).await.items(),
+        events
+    );
+    let shipped = api
+        .get(&format!(
+            "/api/v1/events?subject={subject}&type=inventory.order.shipped"
+        ))
+        .await
+        .items();
+    assert_eq!(shipped, events[2..]);
+    let page = api.get(&format!("{path}/events?skip=1&limit=1")).await.expect(200);
+    assert!(page.header("link").is_some_and(|link| link.contains("skip=2")));
+    assert_eq!(page.items(), events[1..2]);
+    let stock = api
+        .get(&format!("/api/v1/events?subject=inventory/{item}"))
+        .await
+        .expect(200)
+        .items();
+    assert!(!stock.is_empty());
+
+    api.get(&format!("{ORDERS}/{}/events", Uuid::new_v4()))
+        .await
+        .problem(404, "not_found");
+    let without = api.get("/api/v1/events").await.problem(422, "invalid");
+    assert_eq!(without.pointers(), ["subject"]);
+    let wrong = api.get("/api/v1/events?subject=x&type=y").await.problem(422, "invalid");
+    assert_eq!(wrong.pointers(), ["type"]);
+    assert_eq!(
+        api.get("/api/v1/events?subject=nothing/1").await.items(),
+        Vec::<Value>::new()
+    );
+}
+
+#[tokio::test]
+async fn an_event_history_that_is_away_stops_nothing_else() {
+    // Nobody listens there.
+    let api = Api::unstarted(&[("COSMOS_ENDPOINT", "http://127.0.0.1:9/"), ("COSMOS_KEY", "a2V5")]);
+    api.app.start().await;
+    let (product, _) = api.product("TEA", 10, 0).await;
+    let new = json!({ "customer": "C-1", "lines": [{ "product_id": product, "quantity": 4 }] });
+    let order = api.post(ORDERS, &new).await.expect(202).body();
+    let decided = decide(&api, &order).await;
+    assert_eq!(decided["status"], "confirmed");
+    let path = format!("{ORDERS}/{}/events", order["id"].as_str().unwrap());
+    let away = api.get(&path).await.problem(503, "unavailable");
+    assert!(away.header("retry-after").is_some());
+    let ready = api.get("/ready").await.expect(200).body();
+    assert_eq!(
+        (&ready["status"], &ready["checks"]["event_history"]["ok"]),
+        (&json!("degraded"), &json!(false))
+    );
+}

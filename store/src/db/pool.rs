@@ -113,6 +113,7 @@ pub struct Store {
     pub(super) commits: Commits,
     pub(crate) name_lookups: NameLookups,
     pub(super) access: Arc<Access>,
+    pub(super) keeps_event_history: bool,
     writer: Arc<Semaphore>,
     write_timeout: Duration,
 }
@@ -190,9 +191,17 @@ impl Store {
             commits: Commits::default(),
             name_lookups: NameLookups::default(),
             access,
+            keeps_event_history: false,
             writer: Arc::new(Semaphore::new(1)),
             write_timeout: options.statement_timeout,
         })
+    }
+
+    /// Whether each event is delivered to the event history, too.
+    #[must_use]
+    pub const fn with_event_history(mut self, keeps_event_history: bool) -> Self {
+        self.keeps_event_history = keeps_event_history;
+        self
     }
 
     /// Which database this is.

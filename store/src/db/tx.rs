@@ -19,6 +19,8 @@ pub(crate) mod destination {
     pub(crate) const ORDERS_QUEUE: &str = "queue:orders";
     /// The topic that everybody may listen to.
     pub(crate) const EVENTS_TOPIC: &str = "topic:inventory-events";
+    /// The long-term event history.
+    pub(crate) const EVENT_HISTORY: &str = "history:events";
 }
 
 /// Who does something, for the audit trail.
@@ -267,7 +269,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Records an event for the topic and, where it is an order to be decided, for the queue.
+    /// Records an event for the topic, for the event history where there is one and, where it is an order to be decided,
+    /// for the queue.
     pub(crate) fn event<T: Serialize>(
         &mut self,
         event_type: EventType,
@@ -279,6 +282,9 @@ impl Tx {
         self.route(event_type, destination::EVENTS_TOPIC);
         if event_type == EventType::OrderPlaced {
             self.route(event_type, destination::ORDERS_QUEUE);
+        }
+        if self.store.keeps_event_history {
+            self.route(event_type, destination::EVENT_HISTORY);
         }
         self.events.push(EventRow {
             event_id,

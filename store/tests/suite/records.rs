@@ -1,11 +1,14 @@
 use super::{Database, caller, message, order, parked};
 use inventory_domain::{
     Conflict, Refusal,
+    event::EventType,
     order::OnShortage,
     product::{NewProduct, ProductChanges},
 };
 use inventory_store::{
-    StoreError, idempotency,
+    StoreError,
+    events::{self, EventFilter},
+    idempotency,
     idempotency::KeyState,
     orders,
     outbox::{self, Destination, Sent},
@@ -294,4 +297,102 @@ pub async fn orders_taken_at_once_share_their_commits(database: &Database) {
             .await,
         200
     );
+}
+
+pub async fn events_are_read_by_what_they_happened_to(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    database.product("A-2", 0).await;
+    let mut tx = database.begin();
+    let changes = ProductChanges {
+        name: Some("two".into()),
+        ..ProductChanges::default()
+    };
+    products::update(&mut tx, product.id, None, &changes).await.unwrap();
+    tx.commit().await.unwrap();
+    let filter = |event_type| EventFilter {
+        subject: format!("products/{}", product.id),
+        event_type,
+    };
+    let page = |skip, limit| inventory_store::Page { skip, limit };
+    let types = |texts: Vec<String>| -> Vec<String> {
+        let event = |text: &String| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        texts
+            .iter()
+            .map(|text| event(text)["type"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let all = events::list(&database.store, &filter(None), page(0, 9)).await.unwrap();
+    assert_eq!(types(all), ["inventory.product.created", "inventory.product.updated"]);
+    let second = events::list(&database.store, &filter(None), page(1, 1)).await.unwrap();
+    assert_eq!(types(second), ["inventory.product.updated"]);
+    let created = events::list(&database.store, &filter(Some(EventType::ProductCreated)), page(0, 9))
+        .await
+        .unwrap();
+    assert_eq!(types(created), ["inventory.product.created"]);
+    let hot = "SELECT body FROM outbox WHERE subject = 'products/1' ORDER BY seq LIMIT 10";
+    if let Some(plan) = database.store.explain(hot).await.unwrap() {
+        assert!(plan.contains("outbox_subject"), "{plan}");
+    }
+}
+
+pub async fn the_event_history_is_told_what_it_lacks(database: &Database) {
+    let deliveries = || database.number("SELECT COUNT(*) FROM deliveries WHERE destination = 'history:events'");
+    for sku in ["A-1", "A-2", "A-3", "A-4", "A-5"] {
+        database.product(sku, 0).await;
+    }
+    // A message that is sent again is no event.
+    processing::process(&database.store, &caller(), &[], &[parked("m-1", "{}")])
+        .await
+        .unwrap();
+    let mut tx = database.begin();
+    parked_messages::replay(&mut tx, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(deliveries().await, 0, "nothing is written where there is none");
+
+    let store = database.store.clone().with_event_history(true);
+    assert!(events::history_lacks_the_oldest(&store).await.unwrap());
+    let new = NewProduct {
+        sku: "B-1".into(),
+        name: "B-1".into(),
+        category: None,
+        barcode: None,
+        unit_price_minor: 0,
+        currency: "USD".into(),
+        reorder_point: 0,
+        reorder_quantity: 0,
+    };
+    let mut tx = store.begin(caller());
+    products::create(&mut tx, &new).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(deliveries().await, 1, "new events are delivered");
+
+    let total = database
+        .number("SELECT COUNT(*) FROM outbox WHERE type <> 'inventory.message.replayed'")
+        .await;
+    let mut before = i64::MAX;
+    let mut added = 0;
+    loop {
+        let step = events::adopt(&store, before, 3).await.unwrap();
+        added += step.added as i64;
+        match step.before {
+            Some(oldest) => before = oldest,
+            None => break,
+        }
+    }
+    assert_eq!((added, deliveries().await), (total - 1, total));
+    assert!(!events::history_lacks_the_oldest(&store).await.unwrap());
+    let again = events::adopt(&store, i64::MAX, 100).await.unwrap();
+    assert_eq!((again.added, again.before), (0, None));
+    let now = inventory_store::clock();
+    let due = outbox::claim(
+        &store,
+        Destination::EventHistory,
+        Uuid::now_v7(),
+        now,
+        now.plus_seconds(9),
+        100,
+    )
+    .await
+    .unwrap();
+    assert_eq!(due.len() as i64, total);
 }
