@@ -203,12 +203,11 @@ impl App {
                 Arc::clone(health),
                 stop.clone(),
             ));
-            health.worked().await;
         }
         if let Some(keeper) = self.keeper() {
             tasks.spawn(keeper.run(stop.clone()));
         }
-        if let Some(health) = secrets.vault() {
+        for health in [database_token.as_deref(), secrets.vault()].into_iter().flatten() {
             health.worked().await;
         }
     }

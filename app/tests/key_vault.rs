@@ -143,16 +143,41 @@ async fn a_secret_that_cannot_be_used_changes_nothing_and_is_not_shown() {
     vault.put("jwt-keys", &"1".repeat(32));
     let rig = Rig::started(&vault, &[], SOON).await;
     let keys = rig.app.secrets().jwt_keys();
-    vault.put("jwt-keys", "hunter2");
-    eventually(async || {
-        let readiness = rig.app.check().await;
-        assert!(readiness.ready);
-        readiness.checks.key_vault.unwrap().detail.is_some_and(|detail| {
-            assert!(!detail.contains("hunter2"));
-            detail == "the secret jwt-keys holds a key of less than 32 bytes"
+    for (name, value, what) in [
+        (
+            "jwt-keys",
+            "hunter2",
+            "the secret jwt-keys holds a key of less than 32 bytes",
+        ),
+        (
+            "redis-url",
+            "http://hunter2",
+            "the secret redis-url must start with redis:// or rediss://",
+        ),
+        (
+            "database-url",
+            "hunter2",
+            "the database's URL names another engine than the one in use",
+        ),
+    ] {
+        vault.put(name, value);
+        eventually(async || {
+            let readiness = rig.app.check().await;
+            assert!(readiness.ready);
+            readiness.checks.key_vault.unwrap().detail.is_some_and(|detail| {
+                assert!(!detail.contains("hunter2"), "{detail}");
+                detail == what
+            })
         })
-    })
-    .await;
+        .await;
+        if name == "jwt-keys" {
+            // It is not in the way of the version that puts it right.
+            vault.put(name, &"1".repeat(32));
+        } else {
+            vault.remove(name);
+        }
+    }
+    eventually(async || rig.app.check().await.checks.key_vault.unwrap().ok).await;
     assert_eq!(keys.borrow().len(), 1);
     assert!(!keys.has_changed().unwrap());
     let shown = format!("{:?} {:?} {:?}", rig.app, rig.app.secrets(), rig.app.settings());

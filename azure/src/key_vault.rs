@@ -14,14 +14,16 @@ use azure_security_keyvault_secrets::{
 };
 use futures_util::TryStreamExt as _;
 use secrecy::SecretString;
-use std::{error::Error as _, str::FromStr, sync::Arc, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
 /// Versions of a secret that are looked at; a vault lists them in no order.
 const VERSIONS_MAX: usize = 500;
-/// The least and the most that a vault's wish to wait is worth.
+/// How long a vault's wish to wait is followed.
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
+/// Characters of a reason that is not ours.
+const TEXT_CHARS_MAX: usize = 300;
 
 /// The address of a vault: `https://NAME.vault.azure.net`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +194,7 @@ impl KeyVault {
                 SecretClient::new(self.url.0.as_str(), Arc::clone(&self.credential), Some(options))
             })
             .await
-            .map_err(|error| KeyVaultError::Unexpected(chain(&error)))
+            .map_err(|error| KeyVaultError::Unexpected(innermost(&error)))
     }
 
     async fn version(&self, name: &str, version: Option<String>) -> Result<Option<Found>, KeyVaultError> {
@@ -268,9 +270,9 @@ fn failure(name: &str, error: &azure_core::Error) -> KeyVaultError {
                 other => KeyVaultError::Unexpected(format!("{} for {name}", u16::from(other))),
             }
         }
-        ErrorKind::Credential => KeyVaultError::Credential(chain(error)),
-        ErrorKind::Connection | ErrorKind::Io => KeyVaultError::Unreachable(chain(error)),
-        _ => KeyVaultError::Unexpected(chain(error)),
+        ErrorKind::Credential => KeyVaultError::Credential(brief(&error.to_string())),
+        ErrorKind::Connection | ErrorKind::Io => KeyVaultError::Unreachable(innermost(error)),
+        _ => KeyVaultError::Unexpected(innermost(error)),
     }
 }
 
@@ -295,18 +297,18 @@ fn error_code(response: &RawResponse) -> Option<String> {
     is_word.then(|| code.to_owned())
 }
 
-/// An error with its causes.
-fn chain(error: &azure_core::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
+/// The first cause. The errors around it name the vault's address, which is nobody's business who asks `/ready`.
+fn innermost(error: &azure_core::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    text
+    brief(&cause.to_string())
+}
+
+/// As much of a text as an operator reads.
+fn brief(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

@@ -179,6 +179,11 @@ impl TestVault {
         state.secrets.entry(name.to_owned()).or_default().push(version);
     }
 
+    /// Removes a secret.
+    pub fn remove(&self, name: &str) {
+        lock(&self.state).secrets.remove(name);
+    }
+
     /// Disables a secret's version: 0 is the current one, 1 the one before.
     pub fn disable(&self, name: &str, back: usize) {
         self.change(name, back, |version| version.enabled = false);

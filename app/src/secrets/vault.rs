@@ -62,11 +62,16 @@ async fn get(vault: &KeyVault, name: &str) -> Result<Option<SecretString>, KeyVa
     }))
 }
 
-/// The keys of the current version, then those of the one before it: a new version is all that a rotation takes.
+/// The keys of the current version, then those of the one before it: a new version is all that a rotation takes. One
+/// before that is no good is not in the way of the one that puts it right.
 fn keys(versions: &[SecretString]) -> Result<JwtKeys, &'static str> {
     let mut keys: Vec<SecretString> = Vec::new();
-    for version in versions {
-        for key in &*super::jwt_keys(version.expose_secret())? {
+    for (age, version) in versions.iter().enumerate() {
+        let of_version = match super::jwt_keys(version.expose_secret()) {
+            Err(what) if age == 0 => return Err(what),
+            other => other.unwrap_or_default(),
+        };
+        for key in &*of_version {
             if keys.iter().all(|known| known.expose_secret() != key.expose_secret()) {
                 keys.push(key.clone());
             }
@@ -86,6 +91,9 @@ mod tests {
         let keys = keys(&versions).unwrap();
         assert_eq!(super::super::texts(&keys).collect::<Vec<_>>(), [&c, &b, &a]);
         assert!(super::keys(&["short".into()]).is_err());
+        assert!(super::keys(&["short".into(), a.as_str().into()]).is_err());
+        let put_right = super::keys(&[a.as_str().into(), "short".into()]).unwrap();
+        assert_eq!(super::super::texts(&put_right).collect::<Vec<_>>(), [&a]);
         assert!(super::keys(&[]).unwrap().is_empty());
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn handle(State(context): State<Context>) -> Answer {
 pub(crate) fn document() -> Document {
     Document::new(
         "Asks everything that is needed for a sign of life. Service Bus alone does not make the program unready: orders wait \
-         in the outbox (`degraded`).",
+         in the outbox (`degraded`). Neither does Key Vault once the secrets were read: what it said last is kept.",
     )
     .other(200, "Requests can be served.", "application/json", example(true))
     .other(503, "Requests cannot be served; see why.", "application/json", example(false))

@@ -51,3 +51,30 @@ async fn a_database_that_is_away_is_said_so() {
     );
     api.get("/live").await.expect(200);
 }
+
+#[tokio::test]
+async fn a_vault_that_is_away_at_start_is_said_so() {
+    // Nobody listens there.
+    let api = Api::unstarted(&[("AZURE_KEYVAULT_URL", "https://127.0.0.1:9")]);
+    let said = async {
+        loop {
+            let readiness = api.get("/ready").await.expect(503).body();
+            let detail = readiness["checks"]["key_vault"]["detail"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            if detail.contains("Key Vault cannot be reached") {
+                // Who may ask is not told where it is.
+                assert!(!readiness.to_string().contains("127.0.0.1"), "{readiness}");
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = api.app.start() => panic!("it is ready without its secrets"),
+        () = said => {}
+    }
+    api.get("/").await.expect(200);
+    api.get("/live").await.expect(200);
+}
