@@ -42,7 +42,7 @@ fn packages() -> Result<()> {
         return Ok(());
     }
     let install = format!(
-        // Nothing that is installed for tests is started as a service.
+        // With RUNLEVEL=1, where there is no systemd, nothing is started as a service.
         "apt-get update && RUNLEVEL=1 apt-get install -y --no-install-recommends {}",
         missing.join(" ")
     );
