@@ -79,6 +79,8 @@ pub struct Running {
     service_bus: ServiceBus,
     /// The HTTP port.
     pub port: u16,
+    /// The port of Service Bus, plain AMQP.
+    pub amqp_port: u16,
     directory: Directory,
 }
 
@@ -153,6 +155,7 @@ impl Running {
             http: Client::builder(TokioExecutor::new()).build_http(),
             service_bus: ServiceBus::new(connection, ServiceBusOptions::default()),
             port: port("port"),
+            amqp_port: port("amqp_port"),
             directory,
         };
         running

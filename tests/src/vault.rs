@@ -20,13 +20,7 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    },
-};
+use tokio_rustls::TlsAcceptor;
 
 /// The scope that the vault's challenge names.
 pub const SCOPE: &str = "https://vault.azure.net/.default";
@@ -94,15 +88,6 @@ impl TestVault {
     pub fn new(token: &str) -> Self {
         let authority = Authority::new();
         let identity = authority.issue("127.0.0.1");
-        let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
-        let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("protocol versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .expect("a server's identity");
         // Bound, so that nobody else gets the port, and refusing connections while it does not listen.
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
@@ -110,7 +95,7 @@ impl TestVault {
         Self {
             authority,
             address,
-            acceptor: TlsAcceptorDebug(TlsAcceptor::from(Arc::new(config))),
+            acceptor: TlsAcceptorDebug(identity.acceptor()),
             state: Arc::new(Mutex::new(State {
                 token: token.to_owned(),
                 ..State::default()

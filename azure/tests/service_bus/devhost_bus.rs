@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use devhost::servicebus::{Access, AmqpOptions, Broker, Delivery, Entities, QueueOptions, serve_amqp};
 use inventory_azure::{ServiceBus, ServiceBusOptions};
+use inventory_tests::tls::{Authority, Terminator};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Folder;
 use crate::suite::{Received, Service};
-use crate::tls::{Certificates, Terminator};
 
 pub(crate) const KEY_NAME: &str = "Root";
 pub(crate) const KEY: &str = "c2VjcmV0IGtleSBmb3IgdGVzdHM=";
@@ -158,18 +158,19 @@ impl Service for Plain {
 /// As Azure: TLS, and a token for each entity, which is checked.
 pub(crate) struct Tls {
     pub(crate) bus: Bus,
-    pub(crate) certificates: Certificates,
+    authority: Authority,
     pub(crate) terminator: Terminator,
 }
 
 impl Tls {
     pub(crate) async fn start_with(options: AmqpOptions) -> Self {
         let bus = Bus::start(options).await;
-        let certificates = Certificates::new();
-        let terminator = Terminator::start(&certificates, bus.address).await;
+        let authority = Authority::new();
+        let terminator = Terminator::start(&authority.issue("localhost")).await;
+        terminator.serve(bus.address);
         Self {
             bus,
-            certificates,
+            authority,
             terminator,
         }
     }
@@ -184,7 +185,7 @@ impl Tls {
 
     pub(crate) fn options(&self, patience: Duration) -> ServiceBusOptions {
         ServiceBusOptions {
-            extra_roots: vec![self.certificates.root.clone()],
+            extra_roots: vec![self.authority.root()],
             ..options(patience)
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use devhost::servicebus::{Access, Broker, Entities, QueueOptions, serve_rest};
 use inventory_azure::{SendError, ServiceBus, ServiceBusConnection, ServiceBusOptions, ServiceBusTransport};
+use inventory_tests::tls::{Authority, Terminator};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::Folder;
 use crate::devhost_bus::{KEY, KEY_NAME, options, receive};
 use crate::suite::{Received, Service, message};
-use crate::tls::{Certificates, Terminator};
 
 /// A broker behind its REST listener, which can be stopped and started again.
 pub(crate) struct Https {
@@ -22,7 +22,7 @@ pub(crate) struct Https {
     address: std::net::SocketAddr,
     access: Access,
     listener: Option<(JoinHandle<std::io::Result<()>>, CancellationToken)>,
-    certificates: Certificates,
+    authority: Authority,
     terminator: Terminator,
     _folder: Folder,
 }
@@ -37,14 +37,15 @@ impl Https {
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let certificates = Certificates::new();
-        let terminator = Terminator::start(&certificates, address).await;
+        let authority = Authority::new();
+        let terminator = Terminator::start(&authority.issue("localhost")).await;
+        terminator.serve(address);
         let mut https = Self {
             broker,
             address,
             access,
             listener: None,
-            certificates,
+            authority,
             terminator,
             _folder: folder,
         };
@@ -60,7 +61,7 @@ impl Https {
 
     fn options(&self, patience: Duration) -> ServiceBusOptions {
         ServiceBusOptions {
-            extra_roots: vec![self.certificates.root.clone()],
+            extra_roots: vec![self.authority.root()],
             ..options(patience)
         }
     }

@@ -7,7 +7,6 @@ mod https;
 mod interruptions;
 mod rabbitmq;
 mod suite;
-mod tls;
 mod tokens;
 
 use std::path::{Path, PathBuf};
