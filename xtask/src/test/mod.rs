@@ -16,8 +16,12 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     tools::install()?;
-    // Tests that drive the built programs find them in the target folder.
-    must(workspace::cargo().args(["build", "--workspace", "--bins"]), "the build")?;
+    // Tests that drive the built programs find them in the target folder. With the tests themselves: without them some crates
+    // have fewer features, and would be built twice.
+    must(
+        workspace::cargo().args(["build", "--workspace", "--all-targets"]),
+        "the build",
+    )?;
     // One server for the whole run: each test makes a database of its own on it.
     let cluster = Cluster::start().context("PostgreSQL for the tests")?;
     let url = cluster.url("postgres");
