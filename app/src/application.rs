@@ -3,6 +3,7 @@
 use crate::{
     Begun, Call, CheckResult, Checks, Error, Readiness, Secrets, Settings, database_token,
     health::Health,
+    identity::Authenticator,
     outbox::{Nudge, Relay},
     secrets::Keeper,
     work,
@@ -44,6 +45,7 @@ struct Inner {
     settings: Settings,
     secrets: Secrets,
     azure: Azure,
+    identity: Authenticator,
     store: Store,
     /// How it stands with tokens for the database; `None` with a password.
     database_token: Option<Arc<Health>>,
@@ -99,8 +101,10 @@ impl App {
             .event_history
             .as_ref()
             .map(|history| EventHistory::new(history.options(&azure.credential)));
+        let secrets = Secrets::new(settings.secrets.clone(), settings.azure.key_vault.is_some());
         let inner = Inner {
-            secrets: Secrets::new(settings.secrets.clone(), settings.azure.key_vault.is_some()),
+            identity: Authenticator::new(&settings.identity, &secrets),
+            secrets,
             settings,
             azure,
             store,
@@ -123,6 +127,16 @@ impl App {
     /// The secrets, as they are now.
     pub fn secrets(&self) -> &Secrets {
         &self.inner.secrets
+    }
+
+    /// Who tells who asks.
+    pub fn identity(&self) -> &Authenticator {
+        &self.inner.identity
+    }
+
+    /// Does something beside a request's way; a stop of the program waits for it.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.inner.tasks.spawn(work);
     }
 
     /// The store.
@@ -215,6 +229,11 @@ impl App {
     /// Makes the application ready: waits for secrets and tokens where they come from Azure, and for the database, brings the schema up to date where the settings say so, and
     /// starts the relay. A database that is away is asked again until it is there.
     pub async fn start(&self) {
+        if self.inner.settings.identity.is_open {
+            tracing::warn!(
+                "WITHOUT ACCOUNTS: everybody who reaches this port may do everything; set JWT_KEYS or ENTRA_ISSUER to change that"
+            );
+        }
         tokio::select! {
             () = self.start_secrets() => {}
             () = self.inner.stop.cancelled() => return,

@@ -65,6 +65,8 @@ pub async fn relay(app: &App) -> Result<RelayReport, Error> {
     let now = clock();
     let old = now.plus_minutes(-app.settings().work.outbox_retention_days * 24 * 60);
     store::prune(app.store(), old, PRUNE_BATCH).await?;
+    inventory_store::accounts::prune(app.store(), now).await?;
+    inventory_store::sign_in::prune(app.store(), now.plus_minutes(-24 * 60)).await?;
     idempotency::prune(
         app.store(),
         now.plus_minutes(-app.settings().work.idempotency_retention_hours * 60),

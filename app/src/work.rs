@@ -104,6 +104,11 @@ pub(crate) async fn begin(app: &App, call: Call) -> Result<Begun, Error> {
 }
 
 impl Work {
+    /// The application that it is of.
+    pub(crate) const fn app(&self) -> &App {
+        &self.app
+    }
+
     /// Keeps the reply with the idempotency key, commits, and nudges the relay.
     ///
     /// # Errors

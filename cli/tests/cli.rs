@@ -186,23 +186,26 @@ fn exit_codes_mean_something() {
 fn settings_are_checked_as_the_handler_does_and_all_errors_are_told_at_once() {
     let connection =
         "Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=hunter2;UseDevelopmentEmulator=true";
-    let check = |pool: &str, connection: &str| {
+    let check = |pool: &str, connection: &str, keys: &str| {
         Command::new(env!("CARGO_BIN_EXE_inventory"))
             .env_clear()
             .env("DATABASE_URL", "sqlite:never-opened.db")
             .env("DATABASE_POOL_MAX", pool)
             .env("ServiceBusConnection", connection)
+            .env("JWT_KEYS", keys)
             .args(["settings", "check"])
             .output()
             .unwrap()
     };
-    let good = check("8", connection);
+    let good = check("8", connection, "hunter2hunter2hunter2hunter2hunter2");
     assert_eq!(code(&good), 0, "{}", String::from_utf8_lossy(&good.stderr));
-    let bad = check("0", "Endpoint=http://x;SharedAccessKey=hunter2");
+    let bad = check("0", "Endpoint=http://x;SharedAccessKey=hunter2", "");
     let stderr = String::from_utf8_lossy(&bad.stderr).into_owned();
     assert_eq!(code(&bad), 2);
     assert!(
-        stderr.contains("DATABASE_POOL_MAX") && stderr.contains("ServiceBusConnection"),
+        ["DATABASE_POOL_MAX", "ServiceBusConnection", "JWT_KEYS or ENTRA_ISSUER"]
+            .iter()
+            .all(|name| stderr.contains(name)),
         "{stderr}"
     );
     assert!(!stderr.contains("hunter2"), "{stderr}");

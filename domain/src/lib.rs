@@ -38,6 +38,7 @@ macro_rules! words {
     };
 }
 
+pub mod account;
 pub mod alert;
 pub mod allocation;
 pub mod event;

@@ -44,3 +44,13 @@ pub const MESSAGE_ID_CHARS_MAX: usize = 128;
 pub const SUBJECT_CHARS_MAX: usize = 128;
 /// Characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+/// Characters of the name of a client or user.
+pub const ACCOUNT_NAME_CHARS_MAX: usize = 64;
+/// Characters of a password at least: length is what counts (NIST SP 800-63B, section 5.1.1.1, wants 8).
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// More characters than a passphrase has; a longer one would only cost time.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// How long a client's former secret may be good beside the new one.
+pub const SECRET_OVERLAP_HOURS_MAX: i64 = 720;
+/// How long an API key may be good.
+pub const API_KEY_DAYS_MAX: i64 = 730;

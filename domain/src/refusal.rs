@@ -27,6 +27,10 @@ words! {
         OrderState = "order_state",
         /// The alert is already cleared.
         AlertCleared = "alert_cleared",
+        /// Another account of this kind has this name.
+        AccountNameTaken = "account_name_taken",
+        /// Another API key has this name.
+        ApiKeyNameTaken = "api_key_name_taken",
         /// The parked message was replayed before.
         AlreadyReplayed = "already_replayed",
         /// The parked message came from a place it cannot be sent back to, or was not kept whole.

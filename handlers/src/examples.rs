@@ -1,7 +1,9 @@
 //! The things that the API document shows: one small story, told by every operation.
 
+use crate::http::secret::{ClientWithSecret, KeyWithSecret};
 use inventory_domain::{
-    Timestamp,
+    Role, Timestamp,
+    account::{Account, AccountKind, ApiKey},
     alert::{Alert, AlertStatus},
     event::{Event, EventType},
     location::Location,
@@ -184,4 +186,64 @@ pub(crate) fn parked_message() -> ParkedMessage {
         replayed_at: None,
         version: 1,
     }
+}
+
+pub(crate) fn client() -> Account {
+    Account {
+        id: 1,
+        kind: AccountKind::Client,
+        name: "web-shop".to_owned(),
+        role: Role::Clerk,
+        enabled: true,
+        version: 1,
+        created_at: MORNING,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn client_with_secret() -> ClientWithSecret {
+    ClientWithSecret {
+        client: client(),
+        client_secret: Some("ics_0a1b2c3d_(64 hexadecimal digits)".to_owned()),
+    }
+}
+
+pub(crate) fn user() -> Account {
+    Account {
+        id: 2,
+        kind: AccountKind::User,
+        name: "mary".to_owned(),
+        ..client()
+    }
+}
+
+pub(crate) fn api_key() -> ApiKey {
+    ApiKey {
+        id: 1,
+        name: "Scanner at the dock".to_owned(),
+        prefix: "inv_0a1b2c3d4e5f".to_owned(),
+        role: Role::Clerk,
+        created_by: "user:mary".to_owned(),
+        version: 1,
+        created_at: MORNING,
+        expires_at: MORNING.plus_minutes(90 * 24 * 60),
+        last_used_at: Some(NOON),
+        revoked_at: None,
+    }
+}
+
+pub(crate) fn key_with_secret() -> KeyWithSecret {
+    KeyWithSecret {
+        key: api_key(),
+        api_key: Some("inv_0a1b2c3d4e5f_(64 hexadecimal digits)".to_owned()),
+    }
+}
+
+pub(crate) fn token() -> serde_json::Value {
+    serde_json::json!({
+        "access_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+        "token_type": "Bearer",
+        "expires_in": 900,
+        "scope": "viewer",
+    })
 }

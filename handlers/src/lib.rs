@@ -13,6 +13,7 @@ mod http;
 mod openapi;
 mod operations;
 mod router;
+mod security;
 
 mod products {
     pub(crate) mod archive;
@@ -66,6 +67,36 @@ mod parked {
     pub(crate) mod get;
     pub(crate) mod list;
     pub(crate) mod replay;
+}
+
+mod token {
+    pub(crate) mod create;
+    pub(crate) mod keys;
+    pub(crate) mod revoke;
+}
+
+mod clients {
+    pub(crate) mod create;
+    pub(crate) mod delete;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod rotate;
+    pub(crate) mod update;
+}
+
+mod users {
+    pub(crate) mod create;
+    pub(crate) mod delete;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod update;
+}
+
+mod keys {
+    pub(crate) mod create;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod revoke;
 }
 
 mod stock {

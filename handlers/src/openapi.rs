@@ -7,9 +7,11 @@ use crate::{
         problem::{self, Code, ProblemDocument},
         query::{Kind, Parameter},
     },
+    security,
 };
 use inventory_domain::{
     Role,
+    account::AccountKind,
     alert::AlertStatus,
     event::EventType,
     low_stock::Severity,
@@ -37,6 +39,10 @@ use utoipa::{
 const DESCRIPTION: &str = "\
 Products, stock at locations, orders decided against it, and alerts when it runs low.
 
+**Who you are.** Send `Authorization: Bearer TOKEN` with a token from `POST /token` (or from Entra ID, where that is set up), or \
+an API key in `X-API-Key`. Each operation names the role that it takes (`x-role`): viewer < clerk < manager < admin. Started on a \
+desk without accounts, everybody is admin.
+
 **Errors** are problem details (RFC 9457) of type `application/problem+json`; `code` is a stable word for programs, `errors` \
 names each wrong value with a JSON pointer. Paths that do not exist, methods a path does not have and ids of the wrong form \
 are answered by the platform with a bare 404.
@@ -60,6 +66,10 @@ const TAGS: &[(&str, &str)] = &[
         "What customers want. An order is taken at once and decided from a queue.",
     ),
     ("alerts", "Stock that is low, until it has recovered."),
+    ("token", "Signing in, and tokens."),
+    ("clients", "Programs that sign in with a secret."),
+    ("users", "People who sign in with a password."),
+    ("keys", "API keys, for those who cannot sign in."),
     ("parked", "Messages that could not be processed, kept with the reason."),
     ("system", "Signs of life."),
     ("docs", "This document."),
@@ -94,6 +104,7 @@ pub fn document() -> OpenApi {
     let mut components = Components::new();
     components.schemas = schemas;
     components.headers = headers();
+    components.security_schemes = security::schemes();
     let info = InfoBuilder::new()
         .title("Inventory")
         .version(env!("CARGO_PKG_VERSION"))
@@ -130,7 +141,9 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         OrderStatus,
         ParkReason,
         ProductStatus,
+        AccountKind,
         Reason,
+        Role,
         Severity,
     );
 }
@@ -162,7 +175,8 @@ fn operation(
         )
     };
     let path = operation.path();
-    let is_post = method == "POST";
+    // OAuth has no such header.
+    let is_post = method == "POST" && !document.is_oauth;
     let mut builder = OperationBuilder::new()
         .operation_id(Some(id))
         .tag(operation.resource())
@@ -171,6 +185,9 @@ fn operation(
         .extensions(Some(
             ExtensionsBuilder::new().add("x-role", operation.role.as_str()).build(),
         ));
+    if operation.role > Role::Public {
+        builder = builder.securities(Some(security::of(operation.role)));
+    }
     if let Some(parameter) = path_parameter(operation) {
         builder = builder.parameter(parameter);
     }
@@ -212,7 +229,7 @@ fn operation(
             .build();
         let body = RequestBodyBuilder::new()
             .required(Some(Required::True))
-            .content("application/json", content)
+            .content(body.media_type, content)
             .build();
         builder = builder.request_body(Some(body));
     }
@@ -329,11 +346,10 @@ fn problems(operation: &Operation, document: &Document, is_post: bool) -> BTreeM
         codes.push(problem::NOT_FOUND);
     }
     if document.body.is_some() {
-        codes.extend([
-            problem::MALFORMED_JSON,
-            problem::UNSUPPORTED_MEDIA_TYPE,
-            problem::BODY_TOO_LARGE,
-        ]);
+        codes.extend([problem::UNSUPPORTED_MEDIA_TYPE, problem::BODY_TOO_LARGE]);
+        if !document.is_oauth {
+            codes.push(problem::MALFORMED_JSON);
+        }
     }
     if is_post {
         codes.extend([

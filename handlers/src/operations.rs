@@ -1,9 +1,9 @@
 //! The one table of all functions.
 
 use crate::{
-    alerts, docs, events,
+    alerts, clients, docs, events,
     http::{Context, document::Document},
-    inventory, locations, orders, outbox, parked, products, stock, system,
+    inventory, keys, locations, orders, outbox, parked, products, stock, system, token, users,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
 use inventory_domain::Role;
@@ -160,6 +160,28 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(parked_list, GET "/api/v1/parked", Admin, "List parked messages", parked::list),
     operation!(parked_get, GET "/api/v1/parked/{id:long}", Admin, "Get a parked message", parked::get),
     operation!(parked_replay, POST "/api/v1/parked/{id:long}/replay", Admin, "Replay a parked message", parked::replay),
+
+    operation!(token_create, POST "/token", Public, "Sign in", token::create),
+    operation!(token_revoke, POST "/token/revoke", Public, "Make a token void", token::revoke),
+    operation!(token_keys, GET "/.well-known/jwks.json", Public, "Public keys of the tokens", token::keys),
+
+    operation!(clients_list, GET "/api/v1/clients", Admin, "List clients", clients::list),
+    operation!(clients_create, POST "/api/v1/clients", Admin, "Create a client", clients::create),
+    operation!(clients_get, GET "/api/v1/clients/{id:long}", Admin, "Get a client", clients::get),
+    operation!(clients_update, PATCH | PUT "/api/v1/clients/{id:long}", Admin, "Change a client", clients::update),
+    operation!(clients_rotate, POST "/api/v1/clients/{id:long}/rotate", Admin, "Give a client another secret", clients::rotate),
+    operation!(clients_delete, DELETE "/api/v1/clients/{id:long}", Admin, "Delete a client", clients::delete),
+
+    operation!(users_list, GET "/api/v1/users", Admin, "List users", users::list),
+    operation!(users_create, POST "/api/v1/users", Admin, "Create a user", users::create),
+    operation!(users_get, GET "/api/v1/users/{id:long}", Admin, "Get a user", users::get),
+    operation!(users_update, PATCH | PUT "/api/v1/users/{id:long}", Admin, "Change a user", users::update),
+    operation!(users_delete, DELETE "/api/v1/users/{id:long}", Admin, "Delete a user", users::delete),
+
+    operation!(keys_list, GET "/api/v1/api-keys", Admin, "List API keys", keys::list),
+    operation!(keys_create, POST "/api/v1/api-keys", Admin, "Make an API key", keys::create),
+    operation!(keys_get, GET "/api/v1/api-keys/{id:long}", Admin, "Get an API key", keys::get),
+    operation!(keys_revoke, DELETE "/api/v1/api-keys/{id:long}", Admin, "Revoke an API key", keys::revoke),
 
     operation!(stock_sweep, Trigger::Timer("%LOW_STOCK_SCHEDULE%"), "Raise and clear alerts that were missed", stock::sweep),
     operation!(stock_reconcile, Trigger::Timer("0 0 3 * * *"), "Hold stock levels against the ledger", stock::reconcile),

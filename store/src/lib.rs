@@ -4,7 +4,9 @@
 //! the change and writes them with it (invariant I6). One module per aggregate holds its SQL, the same text for both engines.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod accounts;
 pub mod alerts;
+pub mod api_keys;
 pub mod catalogue;
 pub mod customers;
 mod db;
@@ -20,6 +22,7 @@ pub mod parked;
 pub mod processing;
 pub mod products;
 pub mod reconcile;
+pub mod sign_in;
 pub mod stock;
 pub mod sweep;
 

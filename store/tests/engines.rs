@@ -26,6 +26,11 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
+    accounts::accounts_live,
+    accounts::a_client_has_two_secrets_while_it_rotates,
+    accounts::api_keys_live,
+    accounts::failures_are_counted_and_forgotten,
+    accounts::failures_at_once_are_all_counted,
     catalogue::products_live,
     catalogue::import_twice_changes_nothing_the_second_time,
     stock::seed_requests,

@@ -1,4 +1,17 @@
-//! Who asks, and what they may do.
+//! Who asks, and what they may do: accounts, tokens, API keys.
+
+pub mod accounts;
+mod authenticator;
+mod entra;
+pub(crate) mod keys;
+mod lock;
+mod secrets;
+mod sign_in;
+mod token;
+
+pub use authenticator::{Authenticator, Credentials, Denied};
+pub use jsonwebtoken::jwk::JwkSet;
+pub use sign_in::{Issued, NotSignedIn, Revocation, SignIn, SignedIn, issue, issue_at, revoke, sign_in, sign_in_at};
 
 use inventory_domain::Role;
 use std::sync::Arc;

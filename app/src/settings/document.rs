@@ -46,6 +46,7 @@ fn default(setting: &Setting) -> String {
     match setting.kind {
         Kind::Text(None) => "-".to_owned(),
         Kind::Needed => "needed".to_owned(),
+        Kind::Platform => "the platform's".to_owned(),
         Kind::Text(Some(text)) => format!("`{text}`"),
         Kind::Number { default, .. } => format!("`{default}`"),
         Kind::Flag(flag) => format!("`{flag}`"),

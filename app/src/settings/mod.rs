@@ -10,6 +10,7 @@ mod document;
 mod event_history;
 mod host;
 mod http;
+mod identity;
 mod secrets;
 mod service_bus;
 mod setting;
@@ -21,6 +22,8 @@ pub use azure::Azure;
 pub use document::document;
 pub use event_history::{EventHistory, EventRetention};
 pub use http::Http;
+pub(crate) use identity::is_safe_url;
+pub use identity::{EntraSettings, Identity};
 pub use setting::{Group, Kind, Setting};
 pub use telemetry::Telemetry;
 pub use work::Work;
@@ -39,6 +42,7 @@ pub static GROUPS: &[&Group] = &[
     &work::GROUP,
     &event_history::GROUP,
     &http::GROUP,
+    &identity::GROUP,
     &telemetry::GROUP,
     &host::GROUP,
 ];
@@ -67,6 +71,8 @@ pub struct Settings {
     pub event_history: Option<EventHistory>,
     /// What an HTTP request may be and take.
     pub http: Http,
+    /// Who may do anything.
+    pub identity: Identity,
     /// What is told of the work.
     pub telemetry: Telemetry,
 }
@@ -124,7 +130,15 @@ impl Settings {
         let mut secrets = secrets::read(source);
         database.password.clone_from(&secrets.database_password);
         secrets.database_url = Some(database.url.as_str().into()).filter(|_| !database.url.is_empty());
+        let telemetry = telemetry::read(source);
         let settings = Self {
+            identity: identity::read(
+                source,
+                reader,
+                &telemetry.environment,
+                &secrets,
+                azure.key_vault.is_some(),
+            ),
             database,
             migrate_on_start,
             secrets,
@@ -133,7 +147,7 @@ impl Settings {
             work: work::read(source),
             event_history: event_history::read(source),
             http: http::read(source),
-            telemetry: telemetry::read(source),
+            telemetry,
         };
         if source.wrong.is_empty() {
             Ok(settings)
@@ -176,6 +190,7 @@ mod tests {
             ("DATABASE_POOL_MAX", "many"),
             ("MIGRATE_ON_START", "perhaps"),
             ("ServiceBusConnection", "SharedAccessKey=hunter2"),
+            ("AZURE_FUNCTIONS_ENVIRONMENT", "Development"),
         ]);
         let SettingsError(wrong) = Settings::from_values(&values).unwrap_err();
         for (name, wrong) in [

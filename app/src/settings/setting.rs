@@ -23,6 +23,8 @@ pub enum Kind {
     Flag(bool),
     /// One of these words; the first is the default.
     Word(&'static [&'static str]),
+    /// Text that the platform sets and nobody else.
+    Platform,
 }
 
 /// A setting.
@@ -58,6 +60,12 @@ impl Setting {
     ) -> Self {
         let (min, max) = (*range.start(), *range.end());
         let kind = Kind::Number { default, min, max };
+        Self { name, kind, about }
+    }
+
+    /// Text that the platform sets and nobody else.
+    pub(super) const fn platform(name: &'static str, about: &'static str) -> Self {
+        let kind = Kind::Platform;
         Self { name, kind, about }
     }
 

@@ -1,6 +1,6 @@
 //! Answers: JSON straight from the domain's structs.
 
-use super::{Listing, Problem, problem};
+use super::{Listing, Problem, problem, secret::Once};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -88,6 +88,24 @@ pub(crate) async fn commit<T: Serialize>(
         body: serde_json::to_string(value).map_err(|error| not_json(&error))?,
     };
     Ok(written(work.commit(reply).await?))
+}
+
+/// As [`commit`], for an answer with a secret: what is kept with the idempotency key has none, and nobody on the way may keep
+/// the answer.
+pub(crate) async fn commit_once<T: Once>(
+    work: Work,
+    code: StatusCode,
+    location: Option<String>,
+    version: i64,
+    value: &T,
+) -> Answer {
+    let body = serde_json::to_vec(value).map_err(|error| not_json(&error))?;
+    let mut response = commit(work, code, location, version, &value.without_secret()).await?;
+    *response.body_mut() = Body::from(body);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 fn written(reply: Reply) -> Response {

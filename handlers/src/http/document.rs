@@ -6,12 +6,12 @@ use super::{
     query::{COUNT, PAGE, Parameter},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         RefOr,
-        schema::{ArrayBuilder, Ref, Schema},
+        schema::{ArrayBuilder, ObjectBuilder, Ref, Schema, Type},
     },
 };
 
@@ -20,6 +20,7 @@ pub(crate) type NamedSchema = (String, RefOr<Schema>);
 
 /// The body of a request.
 pub(crate) struct Body {
+    pub(crate) media_type: &'static str,
     pub(crate) schema: RefOr<Schema>,
     pub(crate) example: Value,
     /// Reads a body as the handler would.
@@ -46,6 +47,8 @@ pub(crate) struct Document {
     pub(crate) problems: Vec<Code>,
     pub(crate) takes_if_match: bool,
     pub(crate) takes_if_none_match: bool,
+    /// Forms in and OAuth's own errors out: see [`Document::form`].
+    pub(crate) is_oauth: bool,
     pub(crate) schemas: Vec<NamedSchema>,
 }
 
@@ -59,6 +62,7 @@ impl Document {
             problems: Vec::new(),
             takes_if_match: false,
             takes_if_none_match: false,
+            is_oauth: false,
             schemas: Vec::new(),
         }
     }
@@ -98,11 +102,50 @@ impl Document {
     /// The request's body.
     pub(crate) fn body<T: Input + ToSchema>(mut self, example: Value) -> Self {
         self.body = Some(Body {
+            media_type: "application/json",
             schema: self.schema::<T>(),
             example,
             #[cfg(test)]
             read: |body| super::input::json::<T>(&http::HeaderMap::new(), body).is_ok(),
         });
+        self
+    }
+
+    /// The request's body is a form of OAuth with such parameters.
+    pub(crate) fn form(mut self, example: Value) -> Self {
+        let mut schema = ObjectBuilder::new();
+        for name in example.as_object().into_iter().flat_map(|members| members.keys()) {
+            schema = schema.property(name, ObjectBuilder::new().schema_type(Type::String));
+        }
+        self.is_oauth = true;
+        self.body = Some(Body {
+            media_type: "application/x-www-form-urlencoded",
+            schema: schema.into(),
+            example,
+            #[cfg(test)]
+            read: |body| serde_json::from_slice::<std::collections::BTreeMap<String, String>>(body).is_ok(),
+        });
+        self
+    }
+
+    /// The errors of OAuth 2.0, each status with one of them.
+    pub(crate) fn oauth_errors(mut self) -> Self {
+        for (status, error, description) in [
+            (
+                400,
+                "invalid_request",
+                "The request is wrong (`invalid_request`, `invalid_grant`, `invalid_scope`, `unsupported_grant_type`).",
+            ),
+            (401, "invalid_client", "The client is not who it says."),
+            (
+                429,
+                "temporarily_unavailable",
+                "Too many failures: wait for `Retry-After` seconds.",
+            ),
+        ] {
+            let example = json!({ "error": error, "error_description": "A sentence about this case." });
+            self = self.other(status, description, "application/json", example);
+        }
         self
     }
 

@@ -204,6 +204,7 @@ mod tests {
     fn shared() -> Arc<Shared> {
         let settings = [
             ("DATABASE_URL", "sqlite:/nowhere/at/all.db"),
+            ("AZURE_FUNCTIONS_ENVIRONMENT", "Development"),
             (
                 "ServiceBusConnection",
                 "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=name;SharedAccessKey=key;UseDevelopmentEmulator=true",

@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use inventory_domain::{Violation, location, order, product, stock};
+use inventory_domain::{Violation, account, location, order, product, stock};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -48,6 +48,14 @@ impl Input for stock::AddStock {}
 impl Input for stock::AdjustStock {}
 impl Input for stock::StockChanges {}
 impl Input for order::NewOrder {}
+impl Input for account::NewClient {}
+impl Input for account::NewUser {}
+impl Input for account::AccountChanges {}
+impl Input for account::NewApiKey {}
+
+impl Input for account::Rotation {
+    const MAY_BE_ABSENT: bool = true;
+}
 
 /// The input of a request that says everything with its path.
 #[derive(Debug, Deserialize)]

@@ -8,10 +8,12 @@ pub(crate) mod envelope;
 mod idempotency;
 mod identity;
 mod input;
+pub(crate) mod oauth;
 mod preconditions;
 pub(crate) mod problem;
 pub(crate) mod query;
 mod request_id;
+pub(crate) mod secret;
 pub(crate) mod write;
 
 pub(crate) use answer::{Answer, Stop, etag, json, listed};

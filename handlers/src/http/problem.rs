@@ -88,6 +88,8 @@ pub(crate) const fn conflict_code(conflict: Conflict) -> Code {
         Conflict::StockLimit => "The location would hold too many units",
         Conflict::OrderState => "The order's status does not allow this",
         Conflict::AlertCleared => "The alert is cleared",
+        Conflict::AccountNameTaken => "Another account has this name",
+        Conflict::ApiKeyNameTaken => "Another API key has this name",
         Conflict::AlreadyReplayed => "The message was replayed before",
         Conflict::NotReplayable => "The message cannot be replayed",
     };

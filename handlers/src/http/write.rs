@@ -2,6 +2,7 @@
 
 use super::{
     Answer, Context, Identity, Input, Problem, RequestId, Stop, answer, idempotency, input, preconditions, query,
+    secret::Once,
 };
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
@@ -69,6 +70,16 @@ pub(crate) async fn changed<T: Serialize>(work: Work, version: i64, value: &T) -
 /// Commits and answers 201 with the new thing and where it is.
 pub(crate) async fn created<T: Serialize>(work: Work, location: String, version: i64, value: &T) -> Answer {
     answer::commit(work, StatusCode::CREATED, Some(location), version, value).await
+}
+
+/// Commits and answers 201 with the new thing and its secret, which is kept nowhere.
+pub(crate) async fn created_secret<T: Once>(work: Work, location: String, version: i64, value: &T) -> Answer {
+    answer::commit_once(work, StatusCode::CREATED, Some(location), version, value).await
+}
+
+/// Commits and answers 200 with the thing and its new secret, which is kept nowhere.
+pub(crate) async fn changed_secret<T: Once>(work: Work, version: i64, value: &T) -> Answer {
+    answer::commit_once(work, StatusCode::OK, None, version, value).await
 }
 
 /// Commits and answers 202 with the thing that is being worked on and where it can be watched.

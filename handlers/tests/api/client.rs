@@ -54,7 +54,10 @@ impl Api {
         .collect();
         values
             .entry("ENVIRONMENT".to_owned())
-            .or_insert_with(|| "test".to_owned());
+            .or_insert_with(|| "local".to_owned());
+        values
+            .entry("AZURE_FUNCTIONS_ENVIRONMENT".to_owned())
+            .or_insert_with(|| "Development".to_owned());
         let app = App::build(Settings::from_values(&values).unwrap()).unwrap();
         Self {
             handler: handler(app.clone()),

@@ -244,10 +244,17 @@ fn every_operation_is_described_with_examples_and_problems() {
                 assert!(!parameter["example"].is_null(), "{name}: {parameter}");
             }
             let has = |wanted: &str| parameters.iter().any(|parameter| parameter["name"] == wanted);
-            assert_eq!(has("Idempotency-Key"), *method == "POST", "{name}");
+            // OAuth has forms and errors of its own.
+            let is_oauth = operation.resource() == "token" && *method == "POST";
+            assert_eq!(has("Idempotency-Key"), *method == "POST" && !is_oauth, "{name}");
             assert_eq!(has("id"), route.contains("{id"), "{name}");
             if let Some(body) = described.get("requestBody") {
-                let json = &body["content"]["application/json"];
+                let media_type = if is_oauth {
+                    "application/x-www-form-urlencoded"
+                } else {
+                    "application/json"
+                };
+                let json = &body["content"][media_type];
                 assert!(!json["example"].is_null() && !json["schema"].is_null(), "{name}");
             }
             let responses = described["responses"].as_object().unwrap();
@@ -267,7 +274,10 @@ fn every_operation_is_described_with_examples_and_problems() {
                         documented.insert(code.clone());
                     }
                 }
-                if status.starts_with('4') || status == "500" {
+                if is_oauth && ["400", "401", "429"].contains(&status.as_str()) {
+                    let example = &response["content"]["application/json"]["example"];
+                    assert!(example["error"].is_string(), "{name} {status}");
+                } else if status.starts_with('4') || status == "500" {
                     assert!(
                         response["content"]["application/problem+json"].is_object(),
                         "{name} {status}"
@@ -474,8 +484,8 @@ async fn documented_parameters_are_those_that_are_taken() {
 fn roles_are_as_wide_as_they_should_be() {
     for operation in OPERATIONS {
         let expected = match (operation.resource(), http(operation)) {
-            ("system" | "docs", _) => Role::Public,
-            (_, None) | ("parked", _) => Role::Admin,
+            ("system" | "docs" | "token", _) => Role::Public,
+            (_, None) | ("parked" | "clients" | "users" | "keys", _) => Role::Admin,
             (_, Some((methods, _))) if methods == ["GET"] => Role::Viewer,
             ("inventory" | "orders", _) => Role::Clerk,
             _ => Role::Manager,

@@ -1,5 +1,6 @@
 //! What every test starts from.
 
+pub mod accounts;
 pub mod catalogue;
 pub mod orders;
 pub mod records;

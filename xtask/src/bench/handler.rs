@@ -36,6 +36,8 @@ impl Handler {
             .env("DATABASE_URL", &database.url)
             .env("ServiceBusConnection", NO_SERVICE_BUS)
             .env("MIGRATE_ON_START", "false")
+            // As devhost sets it: a request is served without an account.
+            .env("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
             .env("LOG_LEVEL", "error")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
