@@ -1,7 +1,7 @@
 //! What `inventory` understands.
 
 use clap::{Args, Parser, Subcommand};
-use inventory_domain::parked::ParkReason;
+use inventory_domain::{Role, parked::ParkReason};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -56,9 +56,86 @@ pub(crate) enum Command {
     /// Messages that could not be processed.
     #[command(subcommand)]
     Parked(Parked),
+    /// Programs that sign in with a secret.
+    #[command(subcommand)]
+    Clients(Clients),
+    /// People who sign in with a password.
+    #[command(subcommand)]
+    Users(Users),
     /// The settings that the handler starts with.
     #[command(subcommand)]
     Settings(Settings),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Clients {
+    /// Adds a client and prints its secret, this once.
+    Add {
+        /// Its name: small letters, digits, -, _, . and @.
+        name: String,
+        /// What it may do: viewer, clerk, manager or admin.
+        #[arg(long, value_parser = role)]
+        role: Role,
+    },
+    /// Gives a client another secret and prints it, this once.
+    Rotate {
+        /// Its name.
+        name: String,
+        /// For so many hours the former secret is good too; 0: not at all, and tokens given so far are void.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(i64).range(0..=inventory_domain::limits::SECRET_OVERLAP_HOURS_MAX))]
+        overlap_hours: i64,
+    },
+    /// Lists clients.
+    List,
+    /// Lets a client in no more; its tokens are void seconds later.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+    /// Lets a client in again.
+    Enable {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Users {
+    /// Adds a user; prints a password, this once, where none is given.
+    Add {
+        /// The name: small letters, digits, -, _, . and @.
+        name: String,
+        /// What the user may do: viewer, clerk, manager or admin.
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Reads the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Gives a user another password; tokens given so far are void.
+    Password {
+        /// The name.
+        name: String,
+        /// Reads the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Lists users.
+    List,
+    /// Lets a user in no more; the user's tokens are void seconds later.
+    Disable {
+        /// The name.
+        name: String,
+    },
+    /// Lets a user in again.
+    Enable {
+        /// The name.
+        name: String,
+    },
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::grantable(text).ok_or_else(|| "one of viewer, clerk, manager, admin".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

@@ -41,6 +41,8 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Command::Import { file } => commands::import::run(url, file, output).await,
         Command::Reconcile { fix } => commands::reconcile::run(url, *fix, output).await,
         Command::Parked(command) => commands::parked::run(url, command, output).await,
+        Command::Clients(command) => commands::accounts::clients(url, command, output).await,
+        Command::Users(command) => commands::accounts::users(url, command, output).await,
         Command::Settings(command) => commands::settings::run(url, command, output),
     }
 }

@@ -43,6 +43,11 @@ pub async fn create_user(work: &mut Work, new: &NewUser) -> Result<Account, Erro
     Ok(store::create(work, AccountKind::User, &new.name, new.role, &stored).await?)
 }
 
+/// A password that we make, for a user who shall choose another.
+pub fn generated_password() -> Result<Secret, Error> {
+    secrets::password()
+}
+
 /// Changes an account.
 pub async fn update(
     work: &mut Work,

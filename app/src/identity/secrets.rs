@@ -113,6 +113,11 @@ pub(super) fn client_secret() -> Result<(String, Secret), Error> {
     Ok((hint, secret.into()))
 }
 
+/// A new password.
+pub(super) fn password() -> Result<Secret, Error> {
+    random(0).map(|(_, secret)| secret.into())
+}
+
 /// The hint in a client's secret; a text that is no such secret has one that none has.
 pub(super) fn hint(secret: &Secret) -> &str {
     let mut parts = secret.expose().splitn(3, '_');

@@ -114,7 +114,8 @@ pub async fn sign_in_at(app: &App, who: SignIn, now: Timestamp) -> Result<Signed
         lock::until(failures, counted)
     });
     if let Some(until) = until.max().filter(|until| *until > now) {
-        let seconds = (until.micros() - now.micros()).div_euclid(1_000_000) + 1;
+        // Rounded up: who comes back then is not told to wait once more.
+        let seconds = (until.micros() - now.micros() + 999_999) / 1_000_000;
         return Err(NotSignedIn::Locked {
             seconds: u16::try_from(seconds).unwrap_or(u16::MAX),
         });

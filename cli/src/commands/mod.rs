@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod accounts;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod parked;

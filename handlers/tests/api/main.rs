@@ -1,6 +1,7 @@
 //! The functions, called through the router over a SQLite database of their own.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod accounts;
 mod client;
 
 mod batches;
@@ -10,5 +11,7 @@ mod docs;
 mod forms;
 mod orders;
 mod settings;
+mod sign_in;
 mod stock;
 mod system;
+mod tokens;
