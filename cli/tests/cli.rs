@@ -210,3 +210,40 @@ fn settings_are_checked_as_the_handler_does_and_all_errors_are_told_at_once() {
     );
     assert!(!stderr.contains("hunter2"), "{stderr}");
 }
+
+#[test]
+fn accounts_are_made_and_their_secrets_shown_once() {
+    let folder = Folder::new("accounts");
+    let url = folder.sqlite();
+    assert_eq!(code(&inventory(&url, &["migrate"])), 0);
+    let run = |arguments: &[&str]| {
+        let output = inventory(&url, &[arguments, &["--json"]].concat());
+        assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str::<serde_json::Value>(&stdout(&output)).unwrap()
+    };
+    let made = run(&["clients", "add", "shop", "--role", "clerk"]);
+    let first = made["secret"].as_str().unwrap().to_owned();
+    assert!(first.starts_with("ics_"), "{made}");
+    let rotated = run(&["clients", "rotate", "shop"]);
+    assert_ne!(rotated["secret"], made["secret"]);
+    assert_eq!(run(&["clients", "disable", "shop"])["enabled"], false);
+    let listed = run(&["clients", "list"]);
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["enabled"]),
+        (&"shop".into(), &false.into())
+    );
+    assert!(!listed.to_string().contains(&first[13..]));
+    let user = run(&["users", "add", "mary", "--role", "admin"]);
+    assert_eq!(user["secret"].as_str().unwrap().len(), 64);
+    assert_eq!(run(&["users", "list"])[0]["role"], "admin");
+    // Refused: known already, no such role, nobody of this name.
+    assert_eq!(
+        code(&inventory(&url, &["clients", "add", "shop", "--role", "clerk"])),
+        1
+    );
+    assert_eq!(
+        code(&inventory(&url, &["clients", "add", "other", "--role", "public"])),
+        2
+    );
+    assert_eq!(code(&inventory(&url, &["clients", "rotate", "nobody"])), 1);
+}

@@ -118,6 +118,9 @@ impl Running {
                 "ServiceBusConnection",
                 "Endpoint=sb://localhost;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;",
             )
+            // Tests may run inside Kubernetes; what they start is on a desk all the same.
+            .env_remove("KUBERNETES_SERVICE_HOST")
+            .env_remove("CONTAINER_NAME")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log file"))

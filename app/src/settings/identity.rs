@@ -221,3 +221,93 @@ pub(super) fn read(
         entra,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use inventory_domain::Role;
+
+    /// Whether everybody is let in; `Err`: what is wrong.
+    fn open(settings: &[(&str, &str)]) -> Result<bool, String> {
+        let usual = [
+            ("DATABASE_URL", "sqlite:x.db"),
+            (
+                "ServiceBusConnection",
+                "Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true",
+            ),
+        ];
+        let values = usual.iter().chain(settings);
+        let values = values
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        match Settings::from_values(&values) {
+            Ok(settings) => Ok(settings.identity.is_open),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    const DESK: (&str, &str) = ("AZURE_FUNCTIONS_ENVIRONMENT", "Development");
+    const KEY: (&str, &str) = ("JWT_KEYS", "hunter2hunter2hunter2hunter2hunter2");
+
+    #[test]
+    fn work_without_accounts_is_for_a_desk_only() {
+        assert_eq!(open(&[DESK]), Ok(true));
+        assert_eq!(open(&[DESK, ("ENVIRONMENT", "local")]), Ok(true));
+        assert_eq!(open(&[DESK, KEY]), Ok(false), "who sets a key wants accounts");
+        for settings in [
+            &[][..],
+            &[("AZURE_FUNCTIONS_ENVIRONMENT", "Production")],
+            &[DESK, ("ENVIRONMENT", "production")],
+            &[DESK, ("WEBSITE_INSTANCE_ID", "x")],
+            &[DESK, ("WEBSITE_SITE_NAME", "x")],
+            &[DESK, ("CONTAINER_NAME", "x")],
+            &[DESK, ("KUBERNETES_SERVICE_HOST", "x")],
+        ] {
+            let wrong = open(settings).unwrap_err();
+            assert!(
+                wrong.contains("JWT_KEYS or ENTRA_ISSUER is missing"),
+                "{settings:?}: {wrong}"
+            );
+            assert_eq!(open(&[settings, &[KEY]].concat()), Ok(false), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn keys_and_issuers_are_checked_and_not_shown() {
+        let entra = ("ENTRA_ISSUER", "https://login.example/tenant");
+        let audience = ("ENTRA_AUDIENCE", "api");
+        assert_eq!(open(&[entra, audience]), Ok(false));
+        for (settings, name) in [
+            (&[entra][..], "ENTRA_AUDIENCE"),
+            (&[KEY, audience], "ENTRA_AUDIENCE"),
+            (&[audience, ("ENTRA_ISSUER", "http://login.example")], "ENTRA_ISSUER"),
+            (&[audience, ("ENTRA_ISSUER", "login.example")], "ENTRA_ISSUER"),
+            (
+                &[entra, audience, ("ENTRA_JWKS_URL", "http://login.example/keys")],
+                "ENTRA_JWKS_URL",
+            ),
+            (&[entra, audience, ("ENTRA_ROLE_MAP", "A=root")], "ENTRA_ROLE_MAP"),
+            (&[entra, audience, ("ENTRA_ROLE_MAP", "=admin")], "ENTRA_ROLE_MAP"),
+            (
+                &[(
+                    "JWT_KEYS",
+                    "-----BEGIN PRIVATE KEY-----\nhunter2hunter2hunter2\n-----END PRIVATE KEY-----",
+                )],
+                "JWT_KEYS",
+            ),
+        ] {
+            let wrong = open(settings).unwrap_err();
+            assert!(wrong.contains(name), "{settings:?}: {wrong}");
+            assert!(!wrong.contains("hunter2"), "{wrong}");
+        }
+        assert_eq!(open(&[audience, ("ENTRA_ISSUER", "http://127.0.0.1:8080")]), Ok(false));
+    }
+
+    #[test]
+    fn roles_of_an_issuer_have_our_names_unless_it_is_said() {
+        let roles = super::roles("Inventory.Read=viewer, Inventory.Admin = admin").unwrap();
+        assert_eq!(roles.get("Inventory.Admin"), Some(&Role::Admin));
+        assert_eq!(roles.len(), 2);
+        assert_eq!(super::roles("A=public"), None);
+    }
+}

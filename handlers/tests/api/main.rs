@@ -8,6 +8,7 @@ mod batches;
 mod catalogue;
 mod consistency;
 mod docs;
+mod entra;
 mod forms;
 mod orders;
 mod settings;

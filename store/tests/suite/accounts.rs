@@ -47,7 +47,7 @@ pub async fn accounts_live(database: &Database) {
         accounts::list(store, AccountKind::Client, Page::default())
             .await
             .unwrap(),
-        [client.clone()]
+        std::slice::from_ref(&client)
     );
     assert_eq!(accounts::count(store, AccountKind::User).await.unwrap(), 1);
     assert_eq!(accounts::get(store, AccountKind::User, user.id).await.unwrap(), user);
