@@ -1,5 +1,6 @@
 //! Who we talk to: Azure Service Bus, so far its sending side, Key Vault, Cosmos DB, and what all of Azure's services share.
 
+pub mod blob_storage;
 mod credential;
 pub mod event_history;
 mod key_vault;
@@ -7,6 +8,7 @@ pub mod service_bus;
 mod transport;
 
 pub use azure_core::{credentials::TokenCredential, http::Transport};
+pub use blob_storage::{BlobError, BlobStorage, BlobStorageOptions};
 pub use credential::credential;
 pub use event_history::{EventHistory, EventHistoryOptions, HistoryError, HistoryEvent};
 pub use key_vault::{KeyVault, KeyVaultError, KeyVaultOptions, VaultUrl, VaultUrlError};

@@ -1,4 +1,4 @@
-//! What tests need besides crates: PostgreSQL, RabbitMQ, and the official Service Bus SDKs for Python and Node.
+//! What tests need besides crates: PostgreSQL, RabbitMQ, the official Service Bus SDKs for Python and Node, and Azurite.
 
 use crate::failure::{Context as _, Failure, Result};
 use crate::{postgres, workspace};
@@ -16,7 +16,9 @@ pub(super) fn install() -> Result<()> {
     let tools = workspace::target().join("tools");
     fs::create_dir_all(&tools).context(tools.display())?;
     python(&sources, &tools.join("python"))?;
-    node(&sources, &tools.join("node"))
+    node("the Service Bus SDK for Node", &sources, &tools.join("node"))?;
+    let azurite = workspace::root().join("azure/tests/azurite");
+    node("Azurite", &azurite, &tools.join("azurite"))
 }
 
 /// Debian packages: installed where we may, named where we may not.
@@ -106,10 +108,10 @@ fn python(sources: &Path, tools: &Path) -> Result<()> {
 }
 
 /// Node modules as locked by `package-lock.json`.
-fn node(sources: &Path, tools: &Path) -> Result<()> {
+fn node(what: &str, sources: &Path, tools: &Path) -> Result<()> {
     let wanted = [sources.join("package.json"), sources.join("package-lock.json")];
     install_once(&[&wanted[0], &wanted[1]], tools, || {
-        println!("Installing the Service Bus SDK for Node under {}.", tools.display());
+        println!("Installing {what} under {}.", tools.display());
         fs::create_dir_all(tools).context(tools.display())?;
         for file in &wanted {
             fs::copy(file, tools.join(file.file_name().unwrap_or_default())).context(file.display())?;
