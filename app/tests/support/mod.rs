@@ -145,7 +145,9 @@ impl Rig {
                 "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=name;SharedAccessKey=key;UseDevelopmentEmulator=true",
             ),
             ("MIGRATE_ON_START", "true"),
-            ("ENVIRONMENT", "test"),
+            ("ENVIRONMENT", "local"),
+            // As devhost sets it: there are no accounts.
+            ("AZURE_FUNCTIONS_ENVIRONMENT", "Development"),
         ];
         let values: BTreeMap<String, String> = usual
             .iter()
