@@ -1,10 +1,13 @@
 //! The application: what the handlers and the tools hold.
 
 use crate::{
-    Begun, Call, CheckResult, Checks, Error, Readiness, Secrets, Settings, database_token,
+    Begun, Call, CheckResult, Checks, Error, Readiness, Secrets, Settings,
+    access_log::AccessLog,
+    database_token,
     health::Health,
     identity::Authenticator,
     outbox::{Nudge, Relay},
+    rate_limit::RateLimiter,
     secrets::Keeper,
     work,
 };
@@ -52,6 +55,8 @@ struct Inner {
     service_bus: Option<ServiceBus>,
     event_history: Option<EventHistory>,
     nudge: Nudge,
+    rate_limiter: Option<RateLimiter>,
+    access_log: AccessLog,
     ready: watch::Sender<bool>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -102,6 +107,7 @@ impl App {
             .as_ref()
             .map(|history| EventHistory::new(history.options(&azure.credential)));
         let secrets = Secrets::new(settings.secrets.clone(), settings.azure.key_vault.is_some());
+        let rate_limiter = RateLimiter::new(&settings.rate_limit, secrets.redis_url());
         let inner = Inner {
             identity: Authenticator::new(&settings.identity, &secrets),
             secrets,
@@ -112,6 +118,8 @@ impl App {
             service_bus,
             event_history,
             nudge: Nudge::default(),
+            rate_limiter,
+            access_log: AccessLog::default(),
             ready: watch::Sender::new(false),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -150,6 +158,15 @@ impl App {
 
     pub(crate) fn event_history(&self) -> Option<&EventHistory> {
         self.inner.event_history.as_ref()
+    }
+
+    /// Counts requests by client, where they are limited.
+    pub fn rate_limiter(&self) -> Option<&RateLimiter> {
+        self.inner.rate_limiter.as_ref()
+    }
+
+    pub(crate) fn access_log(&self) -> &AccessLog {
+        &self.inner.access_log
     }
 
     pub(crate) fn nudge(&self) -> &Nudge {
@@ -250,6 +267,7 @@ impl App {
             }
         }
         Relay::spawn(self, &self.inner.tasks, &self.inner.stop);
+        AccessLog::spawn(self, &self.inner.tasks, &self.inner.stop);
         self.inner.ready.send_replace(true);
         tracing::info!(environment = %self.inner.settings.telemetry.environment, "ready");
     }

@@ -4,9 +4,12 @@
 //! transaction with its idempotency key, begun by [`App::begin`] and ended by [`Work::commit`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod access_log;
 pub mod alerts;
 mod application;
+pub mod audit;
 pub mod catalogue;
+pub mod customers;
 mod database_token;
 mod destinations;
 mod error;
@@ -20,6 +23,7 @@ pub mod outbox;
 pub mod parked;
 mod pause;
 pub mod products;
+pub mod rate_limit;
 mod readiness;
 pub mod secrets;
 pub mod settings;

@@ -103,7 +103,9 @@ pub struct ProcessReport {
 struct Body {
     #[serde(alias = "id")]
     order_id: Option<Uuid>,
-    customer: String,
+    customer: Option<String>,
+    /// In place of `customer`: our own events carry no personal data.
+    customer_id: Option<i64>,
     #[serde(default)]
     on_shortage: OnShortage,
     #[serde(default)]
@@ -164,12 +166,18 @@ fn read(message: &IncomingMessage) -> Result<OrderMessage, NewParked> {
         quantity: line.quantity,
     };
     let order = NewOrder {
-        customer: body.customer,
+        customer: body.customer.unwrap_or_default(),
         on_shortage: body.on_shortage,
         hold_minutes: body.hold_minutes,
         lines: body.lines.into_iter().map(line).collect(),
     };
-    if let Err(refusal) = order.validate() {
+    // Where both are given the reference counts, as it does for producers of old.
+    let customer_id = body.customer_id.filter(|_| order.customer.is_empty());
+    let valid = match customer_id {
+        Some(_) => order.validate_for_known_customer(),
+        None => order.validate(),
+    };
+    if let Err(refusal) = valid {
         let detail = match refusal {
             inventory_domain::Refusal::Invalid(violations) => {
                 let all: Vec<_> = violations
@@ -188,6 +196,7 @@ fn read(message: &IncomingMessage) -> Result<OrderMessage, NewParked> {
     Ok(OrderMessage {
         order_id,
         order,
+        customer_id,
         message: park(ParkReason::UnknownProduct, String::new()),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{App, Error, clock, destinations::Sender};
 use inventory_store::{
-    events, idempotency,
+    audit, events, idempotency,
     outbox::{self as store, Destination, Sent},
 };
 use serde::Serialize;
@@ -72,6 +72,8 @@ pub async fn relay(app: &App) -> Result<RelayReport, Error> {
         now.plus_minutes(-app.settings().work.idempotency_retention_hours * 60),
     )
     .await?;
+    let retention = app.settings().work.access_log_retention_days;
+    audit::prune_accesses(app.store(), now.plus_minutes(-retention * 24 * 60)).await?;
     Ok(report)
 }
 

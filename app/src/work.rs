@@ -6,7 +6,10 @@ use inventory_store::{
     idempotency::{self, KeyState},
 };
 use serde::{Deserialize, Serialize};
-use std::ops::{Deref, DerefMut};
+use std::{
+    net::IpAddr,
+    ops::{Deref, DerefMut},
+};
 
 /// A request to write something.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct Call {
     pub actor: String,
     /// The request's id.
     pub request_id: String,
+    /// The client's address, where the request came from one.
+    pub address: Option<IpAddr>,
     /// The key under which the reply is kept, where the caller gave one.
     pub idempotency: Option<Idempotency>,
 }
@@ -78,7 +83,9 @@ impl DerefMut for Work {
 
 pub(crate) async fn begin(app: &App, call: Call) -> Result<Begun, Error> {
     let scope = format!("{}\u{1f}{}", call.actor, call.operation);
-    let mut tx = app.store().begin(Caller::new(call.actor, call.request_id));
+    let mut tx = app
+        .store()
+        .begin(Caller::new(call.actor, call.request_id).at(call.address));
     let key = match call.idempotency {
         None => None,
         Some(wanted) => match idempotency::claim(&mut tx, &scope, &wanted.key).await? {
@@ -125,6 +132,8 @@ impl Work {
             Err(error) if self.key.is_some() && error.is_unique_violation() => {
                 return Err(Error::IdempotencyInUse);
             }
+            // What it refers to has gone meanwhile (a customer was erased): the same request, sent again, finds out.
+            Err(error) if error.is_missing_reference() => return Err(Error::Unavailable),
             Err(error) => return Err(error.into()),
         }
         if has_events {

@@ -53,6 +53,11 @@ pub(crate) enum Command {
         #[arg(long)]
         fix: bool,
     },
+    /// Erases a customer for ever: who it was goes, orders and the ledger stay. Doing it again changes nothing.
+    EraseCustomer {
+        /// The customer's reference or, where nobody has it as such, the id.
+        customer: String,
+    },
     /// Messages that could not be processed.
     #[command(subcommand)]
     Parked(Parked),

@@ -40,6 +40,7 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Command::Migrate => commands::migrate::run(url, output).await,
         Command::Import { file } => commands::import::run(url, file, output).await,
         Command::Reconcile { fix } => commands::reconcile::run(url, *fix, output).await,
+        Command::EraseCustomer { customer } => commands::erase_customer::run(url, customer, output).await,
         Command::Parked(command) => commands::parked::run(url, command, output).await,
         Command::Clients(command) => commands::accounts::clients(url, command, output).await,
         Command::Users(command) => commands::accounts::users(url, command, output).await,

@@ -44,6 +44,8 @@ words! {
         LocationChanged = "inventory.location.changed",
         /// An alert was acknowledged.
         AlertAcknowledged = "inventory.alert.acknowledged",
+        /// A customer was erased: whoever keeps something of the person erases it too.
+        CustomerErased = "inventory.customer.erased",
         /// A message was parked.
         MessageParked = "inventory.message.parked",
         /// A parked message is sent to its queue again.

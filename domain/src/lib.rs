@@ -41,6 +41,8 @@ macro_rules! words {
 pub mod account;
 pub mod alert;
 pub mod allocation;
+pub mod audit;
+pub mod customer;
 pub mod event;
 pub mod limits;
 pub mod location;

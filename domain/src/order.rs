@@ -1,6 +1,6 @@
 //! Orders: what a customer wants, and what became of it.
 
-use crate::{Check, Refusal, Timestamp, limits};
+use crate::{Check, Refusal, Timestamp, customer, limits};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -75,7 +75,9 @@ pub struct Order {
     pub id: Uuid,
     /// Where the order is in its life.
     pub status: OrderStatus,
-    /// The customer's reference.
+    /// The customer's id: all that events and the audit trail say of the customer.
+    pub customer_id: i64,
+    /// The customer's reference; `erased-<id>` where the customer was erased.
     pub customer: String,
     /// What to do when not every unit is available.
     pub on_shortage: OnShortage,
@@ -94,6 +96,45 @@ pub struct Order {
     /// When it was decided.
     pub decided_at: Option<Timestamp>,
     /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Order {
+    /// The order as events and the audit trail tell it.
+    pub const fn record(&self) -> OrderRecord<'_> {
+        OrderRecord {
+            id: self.id,
+            status: self.status,
+            customer_id: self.customer_id,
+            on_shortage: self.on_shortage,
+            hold_minutes: self.hold_minutes,
+            expires_at: self.expires_at,
+            reason: self.reason,
+            lines: self.lines.as_slice(),
+            version: self.version,
+            created_at: self.created_at,
+            decided_at: self.decided_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+/// An [`Order`] without the customer's reference. What is told to others and kept for ever holds no personal data: a customer is
+/// erased by blanking one row, and no history changes.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "each member is the order's of the same name")]
+pub struct OrderRecord<'a> {
+    pub id: Uuid,
+    pub status: OrderStatus,
+    pub customer_id: i64,
+    pub on_shortage: OnShortage,
+    pub hold_minutes: Option<i64>,
+    pub expires_at: Option<Timestamp>,
+    pub reason: Option<OrderReason>,
+    pub lines: &'a [OrderLine],
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub decided_at: Option<Timestamp>,
     pub updated_at: Timestamp,
 }
 
@@ -152,6 +193,22 @@ impl NewOrder {
     pub fn validate(&self) -> Result<(), Refusal> {
         let mut check = Check::new();
         check.text("/customer", &self.customer, limits::CUSTOMER_CHARS_MAX);
+        if customer::is_erased(&self.customer) {
+            let detail = format!("must not begin with {:?}", customer::ERASED_PREFIX);
+            check.fail("/customer", "reserved", detail);
+        }
+        self.check_wanted(&mut check);
+        check.finish()
+    }
+
+    /// As [`NewOrder::validate`], where the customer is known by its id and `customer` says nothing.
+    pub fn validate_for_known_customer(&self) -> Result<(), Refusal> {
+        let mut check = Check::new();
+        self.check_wanted(&mut check);
+        check.finish()
+    }
+
+    fn check_wanted(&self, check: &mut Check) {
         if let Some(minutes) = self.hold_minutes {
             check.range("/hold_minutes", minutes, 1, limits::HOLD_MINUTES_MAX);
         }
@@ -183,7 +240,6 @@ impl NewOrder {
                 );
             }
         }
-        check.finish()
     }
 }
 

@@ -16,6 +16,8 @@ words! {
         Invalid = "invalid",
         /// A line names a product that does not exist.
         UnknownProduct = "unknown_product",
+        /// It names a customer by an id that nobody has.
+        UnknownCustomer = "unknown_customer",
         /// An order with this id exists and says something else.
         OrderIdTaken = "order_id_taken",
         /// The database refused this message's data, and it alone.

@@ -5,6 +5,8 @@ use inventory_domain::{
     Role, Timestamp,
     account::{Account, AccountKind, ApiKey},
     alert::{Alert, AlertStatus},
+    audit::{AccessEntry, AuditEntry},
+    customer::Customer,
     event::{Event, EventType},
     location::Location,
     low_stock::Severity,
@@ -111,6 +113,7 @@ pub(crate) fn pending_order() -> Order {
     Order {
         id: ORDER_ID,
         status: OrderStatus::Pending,
+        customer_id: 1,
         customer: "C-1".to_owned(),
         on_shortage: OnShortage::Reject,
         hold_minutes: Some(60),
@@ -246,4 +249,58 @@ pub(crate) fn token() -> serde_json::Value {
         "expires_in": 900,
         "scope": "viewer",
     })
+}
+
+pub(crate) fn audit_entry() -> AuditEntry {
+    let value = |product: &Product| serde_json::value::to_raw_value(product).ok();
+    let after = Product {
+        reorder_point: 25,
+        version: 2,
+        updated_at: NOON,
+        ..product()
+    };
+    AuditEntry {
+        id: 12,
+        at: NOON,
+        actor: "client:backoffice".to_owned(),
+        address: Some("192.0.2.7".to_owned()),
+        request_id: "019b8d7a-7c00-7000-8000-00000000000a".to_owned(),
+        action: "products_update".to_owned(),
+        entity: "products/1".to_owned(),
+        before: value(&product()),
+        after: value(&after),
+    }
+}
+
+pub(crate) fn access_entry() -> AccessEntry {
+    AccessEntry {
+        id: 5,
+        first_at: NOON,
+        last_at: NOON,
+        times: 1,
+        actor: "user:mary".to_owned(),
+        address: Some("192.0.2.7".to_owned()),
+        request_id: "019b8d7a-7c00-7000-8000-00000000000a".to_owned(),
+        action: "orders_get".to_owned(),
+        entity: "customers/1".to_owned(),
+    }
+}
+
+pub(crate) fn customer() -> Customer {
+    Customer {
+        id: 1,
+        reference: pending_order().customer,
+        created_at: MORNING,
+        erased_at: None,
+        version: 1,
+    }
+}
+
+pub(crate) fn erased_customer() -> Customer {
+    Customer {
+        reference: "erased-1".to_owned(),
+        erased_at: Some(NOON),
+        version: 2,
+        ..customer()
+    }
 }

@@ -63,6 +63,17 @@ mod alerts {
     pub(crate) mod list;
 }
 
+mod audit {
+    pub(crate) mod accesses;
+    pub(crate) mod list;
+}
+
+mod customers {
+    pub(crate) mod erase;
+    pub(crate) mod get;
+    pub(crate) mod list;
+}
+
 mod parked {
     pub(crate) mod get;
     pub(crate) mod list;

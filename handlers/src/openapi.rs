@@ -70,6 +70,14 @@ const TAGS: &[(&str, &str)] = &[
     ("clients", "Programs that sign in with a secret."),
     ("users", "People who sign in with a password."),
     ("keys", "API keys, for those who cannot sign in."),
+    (
+        "customers",
+        "Those who order: a reference and nothing else. Whoever was erased has none any more.",
+    ),
+    (
+        "audit",
+        "Who changed what, from where; and who was shown personal data.",
+    ),
     ("parked", "Messages that could not be processed, kept with the reason."),
     ("system", "Signs of life."),
     ("docs", "This document."),
@@ -237,7 +245,12 @@ fn operation(
         builder = builder.response(answer.status.to_string(), response(answer, is_post));
     }
     for (status, codes) in problems(operation, document, is_post) {
-        builder = builder.response(status.to_string(), problem_response(&path, status, &codes));
+        let mut told = problem_response(&path, status, &codes);
+        // Where OAuth has its own words for a status, both may come.
+        if let Some(answer) = document.answers.iter().find(|answer| answer.status == status) {
+            told.content.extend(response(answer, is_post).content);
+        }
+        builder = builder.response(status.to_string(), told);
     }
     builder.build()
 }
@@ -288,12 +301,15 @@ fn query_parameter(parameter: &Parameter) -> utoipa::openapi::path::Parameter {
             // The largest 64-bit number says nothing to a reader, and others than us may not hold it.
             .maximum((max < i64::MAX).then_some(max as isize)),
         Kind::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
+        Kind::Time => ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
         Kind::Words(words) => ObjectBuilder::new()
             .schema_type(Type::String)
             .enum_values(Some(words())),
     };
     let example = match parameter.kind {
-        Kind::Text(_) | Kind::NeededText(_) | Kind::Words(_) => json!(parameter.example),
+        Kind::Text(_) | Kind::NeededText(_) | Kind::Time | Kind::Words(_) => json!(parameter.example),
         Kind::Number(..) | Kind::Flag => parameter.example.parse().unwrap_or(Value::Null),
     };
     ParameterBuilder::new()
@@ -341,6 +357,9 @@ fn problems(operation: &Operation, document: &Document, is_post: bool) -> BTreeM
     }
     if operation.role > Role::Public {
         codes.extend([problem::UNAUTHENTICATED, problem::FORBIDDEN]);
+    }
+    if operation.is_limited() {
+        codes.push(problem::RATE_LIMITED);
     }
     if operation.path().contains('{') {
         codes.push(problem::NOT_FOUND);

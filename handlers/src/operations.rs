@@ -1,11 +1,12 @@
 //! The one table of all functions.
 
 use crate::{
-    alerts, clients, docs, events,
+    alerts, audit, clients, customers, docs, events,
     http::{Context, document::Document},
     inventory, keys, locations, orders, outbox, parked, products, stock, system, token, users,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
+use http::HeaderValue;
 use inventory_domain::Role;
 
 /// What makes a function run, as its `function.json` says it.
@@ -62,6 +63,25 @@ impl Operation {
     /// Whether it needs the application to be ready. The others must answer above all when it is not.
     pub(crate) fn needs_app(&self) -> bool {
         !matches!(self.resource(), "system" | "docs")
+    }
+
+    /// Whether requests to it are limited by client: not signs of life, which must be answered above all when much is asked,
+    /// and not what the host invokes, which would be a failed delivery.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.trigger.is_http() && self.resource() != "system"
+    }
+
+    /// Who may keep its answers: nobody what holds personal data or secrets, and only the caller itself, asking each time
+    /// whether they are still so, what takes a role.
+    pub(crate) fn cache_control(&self) -> Option<HeaderValue> {
+        match self.resource() {
+            _ if !self.trigger.is_http() => None,
+            "audit" | "clients" | "customers" | "keys" | "orders" | "parked" | "token" | "users" => {
+                Some(HeaderValue::from_static("no-store"))
+            }
+            _ if self.role == Role::Public => None,
+            _ => Some(HeaderValue::from_static("private, no-cache")),
+        }
     }
 
     /// The path that the router knows: the route without the host's constraints, or `/<name>` for an invocation.
@@ -182,6 +202,13 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(keys_create, POST "/api/v1/api-keys", Admin, "Make an API key", keys::create),
     operation!(keys_get, GET "/api/v1/api-keys/{id:long}", Admin, "Get an API key", keys::get),
     operation!(keys_revoke, DELETE "/api/v1/api-keys/{id:long}", Admin, "Revoke an API key", keys::revoke),
+
+    operation!(customers_list, GET "/api/v1/customers", Admin, "List customers", customers::list),
+    operation!(customers_get, GET "/api/v1/customers/{id:long}", Admin, "Get a customer", customers::get),
+    operation!(customers_erase, DELETE "/api/v1/customers/{id:long}", Admin, "Erase a customer", customers::erase),
+
+    operation!(audit_list, GET "/api/v1/audit", Admin, "List changes", audit::list),
+    operation!(audit_accesses, GET "/api/v1/audit/accesses", Admin, "List accesses to personal data", audit::accesses),
 
     operation!(stock_sweep, Trigger::Timer("%LOW_STOCK_SCHEDULE%"), "Raise and clear alerts that were missed", stock::sweep),
     operation!(stock_reconcile, Trigger::Timer("0 0 3 * * *"), "Hold stock levels against the ledger", stock::reconcile),

@@ -15,6 +15,12 @@ pub(crate) static ENSURE: Sql = Sql::new(
      ON CONFLICT (reference) DO NOTHING",
 );
 
+/// The ids of customers, with the parameter of [`ENSURE`].
+pub(crate) static NAMED: Sql = Sql::new(
+    "SELECT (SELECT c.id FROM customers c WHERE c.reference = r.reference), r.reference, NULL
+     FROM {rows $1 r: reference TEXT, at BIGINT}",
+);
+
 #[derive(Serialize)]
 struct CustomerRow<'a> {
     reference: &'a str,

@@ -7,9 +7,11 @@
 pub mod accounts;
 pub mod alerts;
 pub mod api_keys;
+pub mod audit;
 pub mod catalogue;
 pub mod customers;
 mod db;
+pub mod erasure;
 pub mod events;
 mod filter;
 pub mod idempotency;

@@ -18,6 +18,17 @@ use std::{collections::HashMap, sync::Arc};
 pub(crate) struct Names {
     by_id: HashMap<i64, (String, ProductStatus)>,
     by_sku: HashMap<String, i64>,
+    customer_by_id: HashMap<i64, String>,
+    customer_by_reference: HashMap<String, i64>,
+}
+
+/// Who orders.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ordering<'a> {
+    /// Who has this reference; a new customer where nobody has.
+    Reference(&'a str),
+    /// Who has this id.
+    Id(i64),
 }
 
 /// The names of orders that arrive one by one: those that come together are looked up together.
@@ -29,26 +40,33 @@ pub(crate) struct Wanted {
     product_ids: Vec<i64>,
     skus: Vec<String>,
     customers: Vec<String>,
+    customer_ids: Vec<i64>,
 }
 
 impl Wanted {
-    fn add(&mut self, order: &NewOrder) {
+    fn add(&mut self, order: &NewOrder, ordering: Ordering<'_>) {
         for line in &order.lines {
             self.product_ids.extend(line.product_id);
             self.skus.extend(line.sku.clone());
         }
-        self.customers.push(order.customer.clone());
+        match ordering {
+            Ordering::Reference(reference) => self.customers.push(reference.to_owned()),
+            Ordering::Id(id) => self.customer_ids.push(id),
+        }
     }
 
     fn append(&mut self, mut other: Self) {
         self.product_ids.append(&mut other.product_ids);
         self.skus.append(&mut other.skus);
         self.customers.append(&mut other.customers);
+        self.customer_ids.append(&mut other.customer_ids);
     }
 
     fn sort(&mut self) {
-        self.product_ids.sort_unstable();
-        self.product_ids.dedup();
+        for ids in [&mut self.product_ids, &mut self.customer_ids] {
+            ids.sort_unstable();
+            ids.dedup();
+        }
         for names in [&mut self.skus, &mut self.customers] {
             names.sort_unstable();
             names.dedup();
@@ -88,6 +106,11 @@ struct ReferenceRow<'a> {
     reference: &'a str,
 }
 
+#[derive(Serialize)]
+struct CustomerIdRow {
+    customer_id: i64,
+}
+
 // Subselects instead of joins: each name is one look-up by an index, whatever the planner thinks of the number of rows.
 static LOOK_UP: Sql = Sql::new(
     "SELECT r.product_id, (SELECT p.sku FROM products p WHERE p.id = r.product_id), (SELECT p.status FROM products p WHERE p.id = r.product_id)
@@ -95,14 +118,16 @@ static LOOK_UP: Sql = Sql::new(
      UNION ALL SELECT (SELECT p.id FROM products p WHERE p.sku = q.sku), q.sku, (SELECT p.status FROM products p WHERE p.sku = q.sku)
      FROM {rows $2 q: sku TEXT}
      UNION ALL SELECT (SELECT c.id FROM customers c WHERE c.reference = k.reference), k.reference, NULL
-     FROM {rows $3 k: reference TEXT}",
+     FROM {rows $3 k: reference TEXT}
+     UNION ALL SELECT d.customer_id, (SELECT c.reference FROM customers c WHERE c.id = d.customer_id), NULL
+     FROM {rows $4 d: customer_id BIGINT}",
 );
 
 /// What the names in `orders` stand for. Their customers are there afterwards.
-pub(crate) async fn resolve(tx: &mut Tx, orders: &[&NewOrder]) -> Result<Arc<Names>, StoreError> {
+pub(crate) async fn resolve(tx: &mut Tx, orders: &[(&NewOrder, Ordering<'_>)]) -> Result<Arc<Names>, StoreError> {
     let mut wanted = Wanted::default();
-    for order in orders {
-        wanted.add(order);
+    for (order, ordering) in orders {
+        wanted.add(order, *ordering);
     }
     if !tx.has_begun() {
         let store = tx.store().clone();
@@ -115,13 +140,12 @@ pub(crate) async fn resolve(tx: &mut Tx, orders: &[&NewOrder]) -> Result<Arc<Nam
     // On SQLite another connection could wait for this transaction for ever.
     wanted.sort();
     let args = parameters(&wanted)?;
-    let rows = tx
-        .all(&LOOK_UP, &[(&args[0]).into(), (&args[1]).into(), (&args[2]).into()])
-        .await?;
-    let (names, new) = gather(rows, wanted.customers);
+    let rows = tx.all(&LOOK_UP, &args.each_ref().map(Into::into)).await?;
+    let (mut names, new) = gather(rows, wanted.customers);
     if !new.is_empty() {
-        tx.execute(&customers::ENSURE, &[(&customers::rows(&new, tx.now())?).into()])
-            .await?;
+        let rows = customers::rows(&new, tx.now())?;
+        tx.execute(&customers::ENSURE, &[(&rows).into()]).await?;
+        names.extend(tx.all(&customers::NAMED, &[(&rows).into()]).await?);
     }
     Ok(Arc::new(names))
 }
@@ -149,18 +173,17 @@ async fn look_up_group(store: Store, group: Vec<Wanted>) -> Vec<Result<Arc<Names
 async fn look_up(store: &Store, mut wanted: Wanted) -> Result<Names, StoreError> {
     wanted.sort();
     let args = parameters(&wanted)?;
-    let rows = store
-        .all(&LOOK_UP, &[(&args[0]).into(), (&args[1]).into(), (&args[2]).into()])
-        .await?;
-    let (names, new) = gather(rows, wanted.customers);
+    let rows = store.all(&LOOK_UP, &args.each_ref().map(Into::into)).await?;
+    let (mut names, new) = gather(rows, wanted.customers);
     if !new.is_empty() {
         let rows = customers::rows(&new, crate::clock())?;
         store.execute(&customers::ENSURE, &[(&rows).into()]).await?;
+        names.extend(store.all(&customers::NAMED, &[(&rows).into()]).await?);
     }
     Ok(names)
 }
 
-fn parameters(wanted: &Wanted) -> Result<[String; 3], StoreError> {
+fn parameters(wanted: &Wanted) -> Result<[String; 4], StoreError> {
     let ids: Vec<_> = wanted
         .product_ids
         .iter()
@@ -172,29 +195,50 @@ fn parameters(wanted: &Wanted) -> Result<[String; 3], StoreError> {
         .iter()
         .map(|reference| ReferenceRow { reference })
         .collect();
-    Ok([json(&ids)?, json(&skus)?, json(&customers)?])
+    let customer_ids: Vec<_> = wanted
+        .customer_ids
+        .iter()
+        .map(|&customer_id| CustomerIdRow { customer_id })
+        .collect();
+    Ok([json(&ids)?, json(&skus)?, json(&customers)?, json(&customer_ids)?])
 }
 
 /// Names as they were found, and the customers of `customers` (sorted) that were not.
 fn gather(rows: Vec<NameRow>, mut customers: Vec<String>) -> (Names, Vec<String>) {
     let mut names = Names::default();
-    let mut known = Vec::new();
-    for row in rows {
-        match (row.id, row.name, row.status) {
-            (Some(id), Some(sku), Some(status)) => {
-                names.by_sku.insert(sku.clone(), id);
-                names.by_id.insert(id, (sku, status));
-            }
-            (Some(_), Some(reference), None) => known.push(reference),
-            _ => {}
-        }
-    }
-    known.sort_unstable();
-    customers.retain(|reference| known.binary_search(reference).is_err());
+    names.extend(rows);
+    customers.retain(|reference| !names.customer_by_reference.contains_key(reference));
     (names, customers)
 }
 
 impl Names {
+    fn extend(&mut self, rows: Vec<NameRow>) {
+        for row in rows {
+            match (row.id, row.name, row.status) {
+                (Some(id), Some(sku), Some(status)) => {
+                    self.by_sku.insert(sku.clone(), id);
+                    self.by_id.insert(id, (sku, status));
+                }
+                (Some(id), Some(reference), None) => {
+                    self.customer_by_id.insert(id, reference.clone());
+                    self.customer_by_reference.insert(reference, id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The id and the reference of who orders; `None` where nobody has the id.
+    pub(crate) fn customer(&self, ordering: Ordering<'_>) -> Option<(i64, String)> {
+        match ordering {
+            Ordering::Reference(reference) => {
+                let id = self.customer_by_reference.get(reference)?;
+                Some((*id, reference.to_owned()))
+            }
+            Ordering::Id(id) => Some((id, self.customer_by_id.get(&id)?.clone())),
+        }
+    }
+
     /// The lines of an order, with the status of each product; the pointers of unknown products otherwise.
     pub(crate) fn lines(&self, order: &NewOrder) -> Result<(Vec<OrderLine>, Vec<ProductStatus>), Refusal> {
         let mut check = inventory_domain::Check::new();

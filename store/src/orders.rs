@@ -4,7 +4,7 @@ use crate::{
     StoreError, Tx,
     db::{Engine, FromRow, Page, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
     filter::Filter,
-    names,
+    names::{self, Ordering},
     products::expect_version,
     stock::{self, Cause, LEVEL_WRITES, LockedItem},
 };
@@ -47,6 +47,7 @@ impl FromRow for OrderRow {
         Ok(Self(Order {
             id: row.uuid()?,
             status: row.word(OrderStatus::parse)?,
+            customer_id: row.int()?,
             customer: row.text()?,
             on_shortage: row.word(OnShortage::parse)?,
             hold_minutes: row.int_opt()?,
@@ -96,7 +97,7 @@ pub async fn list(store: &Store, filter: &OrderFilter, page: Page) -> Result<Vec
          FROM {rows $1 r: order_id UUID} JOIN order_lines l ON l.order_id = r.order_id JOIN products p ON p.id = l.product_id
          ORDER BY l.order_id, l.line",
     );
-    let select = "SELECT o.id, o.status, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, \
+    let select = "SELECT o.id, o.status, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, \
                   o.created_at, o.decided_at, o.updated_at FROM orders o JOIN customers c ON c.id = o.customer_id";
     let (sql, args) = filter.conditions().page(select, "o.created_at DESC, o.id DESC", page);
     let mut orders: Vec<Order> = store
@@ -174,7 +175,7 @@ fn gather(rows: Vec<OrderLineRow>) -> Vec<LoadedOrder> {
 /// When there is none with this id.
 pub async fn get(store: &Store, id: Uuid) -> Result<Order, StoreError> {
     static GET: Sql = Sql::new(
-        "SELECT o.id, o.status, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
+        "SELECT o.id, o.status, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
                 l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
          FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
          WHERE o.id = $1 ORDER BY l.line",
@@ -196,7 +197,7 @@ struct ProductRef {
 }
 
 static LOCK: Sql = Sql::new(
-    "SELECT o.id, o.status, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
+    "SELECT o.id, o.status, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
             l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
      FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
      WHERE o.id IN (SELECT r.order_id FROM {rows $1 r: order_id UUID}
@@ -254,14 +255,15 @@ pub(crate) async fn reserved(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Reserved>,
     tx.all(&RESERVED, &[(&json(&ids)?).into()]).await
 }
 
-/// The writes of orders, with those of the levels they change.
+/// The writes of orders, with those of the levels they change. An order whose customer was erased since it was looked up has no
+/// customer, so that all of it is refused ([`StoreError::is_missing_reference`]).
 pub(crate) const ORDER_WRITES: &[Write] = &[
     Write {
         name: "orders_new",
         sql: "INSERT INTO orders (id, customer_id, status, on_shortage, hold_minutes, expires_at, reason, created_at, decided_at, updated_at)
-              SELECT r.id, c.id, r.status, r.on_shortage, r.hold_minutes, r.expires_at, r.reason, r.created_at, r.decided_at, r.created_at
-              FROM {rows $rows r: id UUID, customer TEXT, status TEXT, on_shortage TEXT, hold_minutes BIGINT, expires_at BIGINT, reason TEXT, created_at BIGINT, decided_at BIGINT}
-              JOIN customers c ON c.reference = r.customer",
+              SELECT r.id, (SELECT c.id FROM customers c WHERE c.id = r.customer_id AND c.reference = r.customer {share c}),
+                     r.status, r.on_shortage, r.hold_minutes, r.expires_at, r.reason, r.created_at, r.decided_at, r.created_at
+              FROM {rows $rows r: id UUID, customer_id BIGINT, customer TEXT, status TEXT, on_shortage TEXT, hold_minutes BIGINT, expires_at BIGINT, reason TEXT, created_at BIGINT, decided_at BIGINT}",
     },
     Write {
         name: "lines_new",
@@ -316,6 +318,7 @@ const PLACED_LINES: Write = Write {
 #[derive(Serialize)]
 struct NewOrderRow<'a> {
     id: Uuid,
+    customer_id: i64,
     customer: &'a str,
     status: OrderStatus,
     on_shortage: OnShortage,
@@ -384,6 +387,7 @@ impl OrderRows {
     pub(crate) fn insert(&mut self, order: &Order) -> Result<(), StoreError> {
         self.new.push(json(&NewOrderRow {
             id: order.id,
+            customer_id: order.customer_id,
             customer: &order.customer,
             status: order.status,
             on_shortage: order.on_shortage,
@@ -450,11 +454,18 @@ pub(crate) fn subject(id: Uuid) -> String {
 }
 
 /// A pending order as it is before its decision.
-pub(crate) fn pending(id: Uuid, new: &NewOrder, lines: Vec<OrderLine>, now: Timestamp) -> Order {
+pub(crate) fn pending(
+    id: Uuid,
+    new: &NewOrder,
+    (customer_id, customer): (i64, String),
+    lines: Vec<OrderLine>,
+    now: Timestamp,
+) -> Order {
     Order {
         id,
         status: OrderStatus::Pending,
-        customer: new.customer.clone(),
+        customer_id,
+        customer,
         on_shortage: new.on_shortage,
         hold_minutes: new.hold_minutes,
         expires_at: None,
@@ -473,17 +484,22 @@ pub(crate) fn pending(id: Uuid, new: &NewOrder, lines: Vec<OrderLine>, now: Time
 /// When the input breaks a rule or names a product that does not exist or is archived.
 pub async fn create(tx: &mut Tx, new: &NewOrder) -> Result<Order, StoreError> {
     new.validate()?;
-    let names = names::resolve(tx, &[new]).await?;
+    let ordering = Ordering::Reference(&new.customer);
+    let names = names::resolve(tx, &[(new, ordering)]).await?;
     let (lines, statuses) = names.lines(new)?;
     if let Some(index) = statuses.iter().position(|status| *status == ProductStatus::Archived) {
         let detail = format!("product {} is archived and takes no orders", lines[index].product_id);
         return Err(Refusal::conflict(Conflict::ProductArchived, detail).into());
     }
-    let order = pending(Uuid::now_v7(), new, lines, tx.now());
+    // Erased between two statements: whoever asks again becomes a new customer.
+    let customer = names
+        .customer(ordering)
+        .ok_or(StoreError::Unavailable(sqlx::Error::RowNotFound))?;
+    let order = pending(Uuid::now_v7(), new, customer, lines, tx.now());
     let mut rows = OrderRows::default();
     rows.insert(&order)?;
-    tx.audit("orders_create", subject(order.id), None, Some(&order))?;
-    tx.event(EventType::OrderPlaced, subject(order.id), &order)?;
+    tx.audit("orders_create", subject(order.id), None, Some(&order.record()))?;
+    tx.event(EventType::OrderPlaced, subject(order.id), &order.record())?;
     let rows = rows.into_rows()?;
     tx.stage_grouped(&PLACED, rows.into_iter().take(2))?;
     Ok(order)
@@ -559,8 +575,8 @@ pub(crate) fn end(
         order.updated_at = tx.now();
         rows.update(order);
         rows.close(order.id, state);
-        tx.audit(action, subject(order.id), Some(&before), Some(order))?;
-        tx.event(event, subject(order.id), order)?;
+        tx.audit(action, subject(order.id), Some(&before.record()), Some(&order.record()))?;
+        tx.event(event, subject(order.id), &order.record())?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 use crate::{
     StoreError,
     db::{Caller, Store, json},
-    names,
+    names::{self, Ordering},
     orders::{self, Ending, LoadedOrder, NewReservationRow, OrderRows, subject},
     parked::NewParked,
     stock::{self, Cause, LockedItem},
@@ -34,8 +34,17 @@ pub struct OrderMessage {
     pub order_id: Uuid,
     /// What is ordered; its form is valid.
     pub order: NewOrder,
+    /// The customer's id, which then stands for [`NewOrder::customer`]: our own events carry no reference.
+    pub customer_id: Option<i64>,
     /// The message, to be parked where the database knows that it cannot be decided.
     pub message: NewParked,
+}
+
+impl OrderMessage {
+    fn ordering(&self) -> Ordering<'_> {
+        self.customer_id
+            .map_or(Ordering::Reference(&self.order.customer), Ordering::Id)
+    }
 }
 
 /// What became of an order message.
@@ -63,14 +72,17 @@ pub async fn process(
     let mut attempt = 1;
     loop {
         match try_process(store, caller, messages, unreadable).await {
-            // Another instance has inserted one of our orders: what it wrote is visible to the next attempt.
-            Err(error) if attempt < ATTEMPTS_MAX && error.is_unique_violation() => {
+            // Another instance has inserted one of our orders, or erased a customer: what it wrote is visible to the next attempt.
+            Err(error) if attempt < ATTEMPTS_MAX && (error.is_unique_violation() || error.is_missing_reference()) => {
                 attempt += 1;
             }
             result => return result,
         }
     }
 }
+
+/// What a message wants, with the status of the product of each line; or why it is parked.
+type Wanted = Result<(Order, Vec<ProductStatus>), (ParkReason, String)>;
 
 async fn try_process(
     store: &Store,
@@ -88,18 +100,30 @@ async fn try_process(
         tx.commit().await?;
         return Ok(Vec::new());
     }
-    let new: Vec<&NewOrder> = messages.iter().map(|message| &message.order).collect();
+    let new: Vec<_> = messages
+        .iter()
+        .map(|message| (&message.order, message.ordering()))
+        .collect();
     let names = names::resolve(&mut tx, &new).await?;
     let now = tx.now();
 
     // What each message wants, as far as it can be read at all.
-    let mut wanted: Vec<Result<(Order, Vec<ProductStatus>), Refusal>> = Vec::with_capacity(messages.len());
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(messages.len());
     let mut product_ids = BTreeSet::new();
     for message in messages {
-        wanted.push(names.lines(&message.order).map(|(lines, statuses)| {
-            product_ids.extend(lines.iter().map(|line| line.product_id));
-            (orders::pending(message.order_id, &message.order, lines, now), statuses)
-        }));
+        let Some(customer) = names.customer(message.ordering()) else {
+            wanted.push(Err((ParkReason::UnknownCustomer, "no customer has this id".to_owned())));
+            continue;
+        };
+        let lines = names.lines(&message.order);
+        wanted.push(match lines {
+            Ok((lines, statuses)) => {
+                product_ids.extend(lines.iter().map(|line| line.product_id));
+                let order = orders::pending(message.order_id, &message.order, customer, lines, now);
+                Ok((order, statuses))
+            }
+            Err(refusal) => Err((ParkReason::UnknownProduct, details(&refusal))),
+        });
     }
     let product_ids: Vec<i64> = product_ids.into_iter().collect();
     let mut ids: Vec<Uuid> = messages.iter().map(|message| message.order_id).collect();
@@ -144,8 +168,8 @@ async fn try_process(
         };
         let (order, statuses) = match wanted {
             Ok(wanted) => wanted,
-            Err(refusal) => {
-                outcomes[index] = park(ParkReason::UnknownProduct, details(&refusal));
+            Err((reason, detail)) => {
+                outcomes[index] = park(reason, detail);
                 continue;
             }
         };
@@ -223,8 +247,8 @@ async fn try_process(
         } else {
             rows.insert(order)?;
         }
-        tx.audit("orders_process", subject(order.id), None, Some(order))?;
-        tx.event(decided_event(order.status), subject(order.id), order)?;
+        tx.audit("orders_process", subject(order.id), None, Some(&order.record()))?;
+        tx.event(decided_event(order.status), subject(order.id), &order.record())?;
     }
     for (index, outcome) in outcomes.iter_mut().enumerate() {
         if let (Some(Outcome::Decided(status)), Some(at)) = (outcome, position.get(&messages[index].order_id)) {
@@ -267,7 +291,7 @@ fn same(one: &Order, other: &Order) -> bool {
         lines.sort_unstable();
         lines
     };
-    one.customer == other.customer && lines(one) == lines(other)
+    one.customer_id == other.customer_id && lines(one) == lines(other)
 }
 
 fn demand(order: &Order, statuses: &[ProductStatus]) -> Demand {

@@ -63,6 +63,7 @@ pub struct Authenticator {
     is_open: bool,
     issuer: String,
     audience: String,
+    secrets: Secrets,
     keys: KeyRing,
     entra: Option<Arc<Entra>>,
     hashing: Hashing,
@@ -87,6 +88,7 @@ impl Authenticator {
             is_open: settings.is_open,
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
+            secrets: secrets.clone(),
             keys: KeyRing::new(secrets.jwt_keys()),
             entra: settings.entra.clone().map(|settings| Arc::new(Entra::new(settings))),
             hashing: Hashing::new(),
@@ -176,7 +178,12 @@ impl Authenticator {
     /// Reads a token: ours by our keys, any other by the issuer's. Each key has one algorithm and one issuer.
     async fn read(&self, token: &str) -> Result<Read, Denied> {
         let head = token::head(token)?;
-        let keys = self.keys();
+        let mut keys = self.keys();
+        if keys.find(&head.kid).is_none() && token::names_issuer(token, &self.issuer) {
+            // Another instance may have heard of a new key before us.
+            self.secrets.refresh().await;
+            keys = self.keys();
+        }
         let is_own = keys.find(&head.kid).is_some();
         // A hash of the token costs as much as checking a shared key's signature, and far less than checking any other.
         if is_own && head.alg == Algorithm::HS256 {

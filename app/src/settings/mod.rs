@@ -11,6 +11,7 @@ mod event_history;
 mod host;
 mod http;
 mod identity;
+mod rate_limit;
 mod secrets;
 mod service_bus;
 mod setting;
@@ -24,6 +25,7 @@ pub use event_history::{EventHistory, EventRetention};
 pub use http::Http;
 pub(crate) use identity::is_safe_url;
 pub use identity::{EntraSettings, Identity};
+pub use rate_limit::RateLimit;
 pub use setting::{Group, Kind, Setting};
 pub use telemetry::Telemetry;
 pub use work::Work;
@@ -43,6 +45,7 @@ pub static GROUPS: &[&Group] = &[
     &event_history::GROUP,
     &http::GROUP,
     &identity::GROUP,
+    &rate_limit::GROUP,
     &telemetry::GROUP,
     &host::GROUP,
 ];
@@ -73,6 +76,8 @@ pub struct Settings {
     pub http: Http,
     /// Who may do anything.
     pub identity: Identity,
+    /// How often a client may ask, and who a client is.
+    pub rate_limit: RateLimit,
     /// What is told of the work.
     pub telemetry: Telemetry,
 }
@@ -147,6 +152,7 @@ impl Settings {
             work: work::read(source),
             event_history: event_history::read(source),
             http: http::read(source),
+            rate_limit: rate_limit::read(source),
             telemetry,
         };
         if source.wrong.is_empty() {

@@ -26,11 +26,22 @@ static IDEMPOTENCY_RETENTION: Setting = Setting::number(
     1..=8_760,
     "How long the answer to a request with an `Idempotency-Key` is kept.",
 );
+static ACCESS_LOG_RETENTION: Setting = Setting::number(
+    "ACCESS_LOG_RETENTION_DAYS",
+    365,
+    0..=3_650,
+    "How long it is kept who was shown personal data (`/api/v1/audit/accesses`); 0 records nothing. What was changed, and by whom, is      always recorded and kept.",
+);
 
 pub(super) static GROUP: Group = Group {
     title: "Orders and events",
     about: "",
-    settings: &[&ORDERS_RETRY, &OUTBOX_RETENTION, &IDEMPOTENCY_RETENTION],
+    settings: &[
+        &ORDERS_RETRY,
+        &OUTBOX_RETENTION,
+        &IDEMPOTENCY_RETENTION,
+        &ACCESS_LOG_RETENTION,
+    ],
 };
 
 /// How the work is done.
@@ -42,6 +53,8 @@ pub struct Work {
     pub outbox_retention_days: i64,
     /// How long replies are kept with their idempotency keys, in hours.
     pub idempotency_retention_hours: i64,
+    /// How long accesses to personal data are kept, in days; 0: none are recorded.
+    pub access_log_retention_days: i64,
 }
 
 pub(super) fn read(source: &mut Source<'_>) -> Work {
@@ -49,5 +62,6 @@ pub(super) fn read(source: &mut Source<'_>) -> Work {
         orders_retry_max: source.seconds(&ORDERS_RETRY),
         outbox_retention_days: i64::from(source.number(&OUTBOX_RETENTION)),
         idempotency_retention_hours: i64::from(source.number(&IDEMPOTENCY_RETENTION)),
+        access_log_retention_days: i64::from(source.number(&ACCESS_LOG_RETENTION)),
     }
 }

@@ -239,6 +239,7 @@ async fn begin(app: &App) -> Result<inventory_app::Work, Error> {
     let call = Call {
         operation: "test",
         actor: "test".to_owned(),
+        address: None,
         request_id: Uuid::new_v4().to_string(),
         idempotency: None,
     };

@@ -196,6 +196,7 @@ async fn begin(app: &App, operation: &'static str) -> Result<Work, Error> {
     let call = Call {
         operation,
         actor: caller.actor,
+        address: None,
         request_id: caller.request_id,
         idempotency: None,
     };

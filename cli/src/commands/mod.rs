@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod accounts;
+pub(crate) mod erase_customer;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod parked;

@@ -140,6 +140,7 @@ async fn replay_one(app: &App, id: i64) -> Result<(), Error> {
         operation: "parked_replay",
         actor: caller.actor,
         request_id: caller.request_id,
+        address: None,
         idempotency: None,
     };
     if let Begun::Work(mut work) = app.begin(call).await? {

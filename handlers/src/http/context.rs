@@ -1,6 +1,6 @@
 //! What a handler is given besides the request.
 
-use crate::Operation;
+use crate::{Operation, http::address::ClientAddress};
 use inventory_app::App;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -13,11 +13,13 @@ const CONCURRENT_REQUESTS_MAX: usize = 1_024;
 pub(crate) struct Shared {
     pub(crate) app: App,
     pub(crate) permits: Semaphore,
+    pub(crate) client_address: ClientAddress,
 }
 
 impl Shared {
     pub(crate) fn new(app: App) -> Arc<Self> {
         Arc::new(Self {
+            client_address: ClientAddress::new(&app.settings().rate_limit),
             app,
             permits: Semaphore::new(CONCURRENT_REQUESTS_MAX),
         })

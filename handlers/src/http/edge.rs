@@ -1,6 +1,11 @@
 //! What happens around every handler, in one layer: request id, limits, readiness, time-out, panics, problems, access log.
 
-use super::{Context, Problem, RequestId, identity, problem, request_id::X_REQUEST_ID};
+use super::{
+    Context, Problem, RequestId, identity,
+    limit::{self, Counted},
+    problem,
+    request_id::X_REQUEST_ID,
+};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -8,7 +13,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
-use http::{HeaderMap, Uri};
+use http::{
+    HeaderMap, HeaderValue, Uri,
+    header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+};
 use std::{
     panic::AssertUnwindSafe,
     time::{Duration, Instant},
@@ -25,7 +33,8 @@ pub(crate) async fn edge(State(context): State<Context>, mut request: Request, n
     let uri = request.uri().clone();
     let log = tracing::enabled!(tracing::Level::DEBUG).then(|| (Instant::now(), request.method().clone()));
 
-    let response = match admit(&context, &mut request, &request_id).await {
+    let mut counted = None;
+    let response = match admit(&context, &mut request, &request_id, &mut counted).await {
         Ok(permit) => {
             let response = guarded(&context, request, next).await;
             drop(permit);
@@ -33,7 +42,13 @@ pub(crate) async fn edge(State(context): State<Context>, mut request: Request, n
         }
         Err(problem) => problem.into_response(),
     };
-    let response = finish(response, &uri, &request_id);
+    let mut response = finish(response, &uri, &request_id);
+    if let Some(counted) = counted {
+        counted.tell(&mut response);
+    }
+    if let Some(policy) = context.operation.cache_control() {
+        response.headers_mut().entry(CACHE_CONTROL).or_insert(policy);
+    }
     if let Some((started, method)) = log {
         tracing::debug!(
             %method,
@@ -53,6 +68,7 @@ async fn admit<'a>(
     context: &'a Context,
     request: &mut Request,
     request_id: &RequestId,
+    counted: &mut Option<Counted>,
 ) -> Result<Option<tokio::sync::SemaphorePermit<'a>>, Problem> {
     let operation = context.operation;
     let is_http = operation.trigger.is_http();
@@ -89,7 +105,12 @@ async fn admit<'a>(
             );
         }
     }
-    let identity = identity::identify(context, request.headers()).await?;
+    let identity = identity::identify(context, request.headers()).await;
+    *counted = limit::count(context, request.headers(), identity.as_ref().ok()).await;
+    if let Some(counted) = counted {
+        counted.refusal()?;
+    }
+    let identity = identity?;
     request.extensions_mut().insert((identity, request_id.clone()));
     Ok(permit)
 }
@@ -129,7 +150,13 @@ fn finish(mut response: Response, uri: &Uri, request_id: &RequestId) -> Response
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = problem.write(std::mem::take(response.headers_mut()), uri.path(), request_id);
     }
-    response.headers_mut().insert(X_REQUEST_ID, request_id.header());
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, request_id.header());
+    // An answer is what its type says and no browser may guess another; and where it links to nobody learns who linked.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+        .entry(REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("no-referrer"));
     response
 }
 

@@ -56,10 +56,9 @@ impl FromRequest<Context> for Tick {
         let (mut parts, body) = request.into_parts();
         // What it says (schedule, whether it is late) changes nothing: each timer does what is due.
         input::bytes(&parts.headers, body, ENVELOPE_BYTES_MAX).await?;
-        let (identity, request_id) = write::caller(&mut parts);
         Ok(Self {
             app: context.app().clone(),
-            caller: Caller::new(identity.actor(), request_id.as_str()),
+            caller: write::asking(&mut parts, context),
         })
     }
 }
@@ -81,10 +80,9 @@ impl FromRequest<Context> for Batch {
             tracing::error!(detail, "an invocation cannot be read");
             Problem::new(problem::MALFORMED_ENVELOPE, detail)
         })?;
-        let (identity, request_id) = write::caller(&mut parts);
         Ok(Self {
             app: context.app().clone(),
-            caller: Caller::new(identity.actor(), request_id.as_str()),
+            caller: write::asking(&mut parts, context),
             messages,
         })
     }

@@ -1,5 +1,6 @@
 //! What every function needs of HTTP: reading requests, writing answers and problems, and the edge around them.
 
+mod address;
 mod answer;
 mod context;
 pub(crate) mod document;
@@ -8,12 +9,14 @@ pub(crate) mod envelope;
 mod idempotency;
 mod identity;
 mod input;
+mod limit;
 pub(crate) mod oauth;
 mod preconditions;
 pub(crate) mod problem;
 pub(crate) mod query;
 mod request_id;
 pub(crate) mod secret;
+mod viewer;
 pub(crate) mod write;
 
 pub(crate) use answer::{Answer, Stop, etag, json, listed};
@@ -25,4 +28,5 @@ pub(crate) use preconditions::Known;
 pub(crate) use problem::Problem;
 pub(crate) use query::{Listing, Query};
 pub(crate) use request_id::RequestId;
+pub(crate) use viewer::Viewer;
 pub(crate) use write::Write;

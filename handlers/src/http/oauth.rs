@@ -1,13 +1,13 @@
 //! What OAuth 2.0 wants of the token functions: forms in, its own errors out (RFC 6749, sections 2.3.1, 3.2 and 5.2).
 
-use super::{Context, Problem, RequestId, input, problem, query, write};
+use super::{Context, Problem, RequestId, address::limited, input, problem, query, write};
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
     response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use inventory_app::identity::NotSignedIn;
 use inventory_domain::account::Secret;
 use serde::Serialize;
@@ -16,8 +16,6 @@ use std::net::IpAddr;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// The host writes its peer's address here.
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A form of OAuth: its parameters, once each, and the client that sends it.
 pub(crate) struct Form {
@@ -67,7 +65,8 @@ impl FromRequest<Context> for Form {
                 .map(|(name, value)| (name.into_owned(), value.into_owned()))
                 .collect(),
             client: None,
-            address: address(&parts.headers),
+            // Guesses are counted by address only where it is known to be the client's.
+            address: context.shared.client_address.named(&parts.headers).map(limited),
             request_id,
         };
         form.read_client(&parts.headers).map_err(Unread::Error)?;
@@ -155,14 +154,6 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
             "send application/x-www-form-urlencoded",
         ))
     }
-}
-
-/// The address of the host's peer.
-fn address(headers: &HeaderMap) -> Option<IpAddr> {
-    let last = headers.get_all(X_FORWARDED_FOR).iter().next_back()?;
-    let last = last.to_str().ok()?.rsplit(',').next()?.trim();
-    let socket = || last.parse().ok().map(|socket: std::net::SocketAddr| socket.ip());
-    last.parse().ok().or_else(socket)
 }
 
 /// An error of RFC 6749, section 5.2.

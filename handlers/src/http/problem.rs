@@ -64,6 +64,8 @@ codes! {
     IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused", "The idempotency key was used for another request";
     /// An overwrite needs the version it starts from.
     VERSION_REQUIRED = 428 "version_required", "The version is required";
+    /// The client asks more often than it may.
+    RATE_LIMITED = 429 "rate_limited", "Too many requests in a short time";
     /// A fault of ours.
     INTERNAL = 500 "internal", "Something went wrong";
     /// Something that is needed is away.

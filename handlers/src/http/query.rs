@@ -3,8 +3,8 @@
 use super::{Context, Problem};
 use axum::extract::FromRequestParts;
 use http::{HeaderValue, Uri, request::Parts};
-use inventory_app::Page;
-use inventory_domain::{Check, Refusal, Violation, limits};
+use inventory_app::{Page, audit::AuditFilter};
+use inventory_domain::{Check, Refusal, Timestamp, Violation, limits};
 use std::{borrow::Cow, convert::Infallible, fmt::Write as _};
 
 /// The Functions host takes its access key here; it is none of our business.
@@ -103,6 +103,17 @@ impl Query {
         flag
     }
 
+    /// A moment, as RFC 3339 has it.
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        let value = self.take(name)?;
+        let time = Timestamp::parse(&value);
+        if time.is_none() {
+            let detail = "must be an RFC 3339 date and time such as 2026-01-05T09:30:00Z";
+            self.check.fail(name, "wrong_type", detail);
+        }
+        time
+    }
+
     /// One word of a closed set.
     pub(crate) fn word<T: Copy + std::fmt::Display>(
         &mut self,
@@ -122,6 +133,17 @@ impl Query {
             self.check.fail(name, "unknown_word", detail);
         }
         word
+    }
+
+    /// [`AUDIT`].
+    pub(crate) fn audit_filter(&mut self) -> AuditFilter {
+        AuditFilter {
+            actor: self.text("actor", limits::NAME_CHARS_MAX),
+            entity: self.text("entity", limits::NAME_CHARS_MAX),
+            action: self.text("action", limits::NAME_CHARS_MAX),
+            from: self.time("from"),
+            until: self.time("until"),
+        }
     }
 
     /// Ends the reading: refuses what was wrong and what is left.
@@ -213,6 +235,8 @@ pub(crate) enum Kind {
     Number(i64, i64),
     /// `true` or `false`.
     Flag,
+    /// A moment.
+    Time,
     /// One of these words.
     Words(fn() -> Vec<&'static str>),
 }
@@ -240,6 +264,40 @@ pub(crate) const COUNT: Parameter = Parameter {
     kind: Kind::Flag,
     example: "true",
 };
+
+/// What the audit trail is asked for.
+pub(crate) const AUDIT: [Parameter; 5] = [
+    Parameter {
+        name: "actor",
+        description: "By this actor.",
+        kind: Kind::Text(limits::NAME_CHARS_MAX),
+        example: "client:backoffice",
+    },
+    Parameter {
+        name: "entity",
+        description: "Of this thing.",
+        kind: Kind::Text(limits::NAME_CHARS_MAX),
+        example: "products/1",
+    },
+    Parameter {
+        name: "action",
+        description: "Done by this operation.",
+        kind: Kind::Text(limits::NAME_CHARS_MAX),
+        example: "products_update",
+    },
+    Parameter {
+        name: "from",
+        description: "At this moment or later.",
+        kind: Kind::Time,
+        example: "2026-01-05T00:00:00Z",
+    },
+    Parameter {
+        name: "until",
+        description: "Before this moment.",
+        kind: Kind::Time,
+        example: "2026-01-06T00:00:00Z",
+    },
+];
 
 /// Names a violation without a [`Check`].
 pub(crate) fn violation(

@@ -6,7 +6,7 @@ use super::{
 };
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
-use inventory_app::{App, Begun, Call, Work};
+use inventory_app::{App, Begun, Call, Caller, Work};
 use serde::Serialize;
 
 /// A request to write something.
@@ -29,13 +29,18 @@ impl<T: Input> FromRequest<Context> for Write<T> {
         let bytes = input::bytes(&parts.headers, body, context.app().settings().http.body_bytes_max).await?;
         let input = input::json(&parts.headers, &bytes)?;
         let idempotency = idempotency::read(&parts.method, parts.uri.path(), &parts.headers, &bytes)?;
-        let (identity, request_id) = caller(&mut parts);
+        let Caller {
+            actor,
+            request_id,
+            address,
+        } = asking(&mut parts, context);
         Ok(Self {
             app: context.app().clone(),
             call: Call {
                 operation: context.operation.name,
-                actor: identity.actor().to_owned(),
-                request_id: request_id.as_str().to_owned(),
+                actor,
+                request_id,
+                address,
                 idempotency,
             },
             version,
@@ -50,6 +55,13 @@ pub(crate) fn caller(parts: &mut http::request::Parts) -> (Identity, RequestId) 
         // Only a request that did not pass the edge has none.
         (Identity::program("unknown"), RequestId::of(&parts.headers))
     })
+}
+
+/// The caller as the audit trail names it.
+pub(crate) fn asking(parts: &mut http::request::Parts, context: &Context) -> Caller {
+    let (identity, request_id) = caller(parts);
+    let address = context.shared.client_address.of(&parts.headers);
+    Caller::new(identity.actor(), request_id.as_str()).at(address)
 }
 
 impl<T> Write<T> {

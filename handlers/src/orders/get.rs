@@ -2,14 +2,15 @@
 
 use crate::{
     examples,
-    http::{Answer, Context, Id, Known, document::Document},
+    http::{Answer, Context, Id, Known, Viewer, document::Document},
 };
 use axum::extract::State;
-use inventory_app::orders;
+use inventory_app::{access_log::Shown, orders};
 use uuid::Uuid;
 
-pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<Uuid>, known: Known) -> Answer {
+pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<Uuid>, viewer: Viewer, known: Known) -> Answer {
     let order = orders::get(context.app(), id).await?;
+    viewer.sees([Shown::Customer(order.customer_id)]);
     known.answer(order.version, &order)
 }
 

@@ -2,13 +2,14 @@
 
 use crate::{
     examples,
-    http::{Answer, Context, Id, Known, document::Document},
+    http::{Answer, Context, Id, Known, Viewer, document::Document},
 };
 use axum::extract::State;
-use inventory_app::parked;
+use inventory_app::{access_log::Shown, parked};
 
-pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<i64>, known: Known) -> Answer {
+pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<i64>, viewer: Viewer, known: Known) -> Answer {
     let message = parked::get(context.app(), id).await?;
+    viewer.sees([Shown::Parked(id)]);
     known.answer(message.version, &message)
 }
 

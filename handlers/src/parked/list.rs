@@ -3,17 +3,20 @@
 use crate::{
     examples,
     http::{
-        Answer, Context, Query,
+        Answer, Context, Query, Viewer,
         document::Document,
         listed,
         query::{Kind, Parameter},
     },
 };
 use axum::extract::State;
-use inventory_app::parked::{self, ParkedFilter};
+use inventory_app::{
+    access_log::Shown,
+    parked::{self, ParkedFilter},
+};
 use inventory_domain::{limits, parked::ParkReason};
 
-pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
+pub(crate) async fn handle(State(context): State<Context>, viewer: Viewer, mut query: Query) -> Answer {
     let filter = ParkedFilter {
         source: query.text("source", limits::NAME_CHARS_MAX),
         reason: query.word("reason", ParkReason::parse, ParkReason::ALL),
@@ -21,6 +24,7 @@ pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> 
     };
     let listing = query.listing()?;
     let items = parked::list(context.app(), &filter, listing.page).await?;
+    viewer.sees(items.iter().map(|message| Shown::Parked(message.id)));
     let total = if listing.is_counted {
         Some(parked::count(context.app(), &filter).await?)
     } else {

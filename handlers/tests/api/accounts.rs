@@ -29,6 +29,7 @@ impl Api {
         let call = Call {
             operation: "tests",
             actor: "tests".to_owned(),
+            address: None,
             request_id: "tests".to_owned(),
             idempotency: None,
         };

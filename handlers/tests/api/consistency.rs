@@ -485,7 +485,7 @@ fn roles_are_as_wide_as_they_should_be() {
     for operation in OPERATIONS {
         let expected = match (operation.resource(), http(operation)) {
             ("system" | "docs" | "token", _) => Role::Public,
-            (_, None) | ("parked" | "clients" | "users" | "keys", _) => Role::Admin,
+            (_, None) | ("audit" | "clients" | "customers" | "keys" | "parked" | "users", _) => Role::Admin,
             (_, Some((methods, _))) if methods == ["GET"] => Role::Viewer,
             ("inventory" | "orders", _) => Role::Clerk,
             _ => Role::Manager,

@@ -4,6 +4,7 @@
 mod accounts;
 mod client;
 
+mod audit;
 mod batches;
 mod catalogue;
 mod consistency;

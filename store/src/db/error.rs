@@ -39,6 +39,11 @@ impl StoreError {
         matches!(self, Self::Data(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
 
+    /// Whether a row was written whose reference leads to nothing (any more): it is NULL where it must not be.
+    pub fn is_missing_reference(&self) -> bool {
+        matches!(self, Self::Data(sqlx::Error::Database(error)) if matches!(error.kind(), sqlx::error::ErrorKind::NotNullViolation))
+    }
+
     /// Turns the violation of the named unique constraint into a refusal. PostgreSQL names the constraint; SQLite names
     /// `table.column` instead.
     #[must_use]

@@ -9,7 +9,7 @@ use inventory_domain::{
 };
 use serde::Serialize;
 use sqlx::{Postgres, Sqlite, Transaction};
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -30,6 +30,8 @@ pub struct Caller {
     pub actor: String,
     /// The request or invocation it belongs to.
     pub request_id: String,
+    /// The client's address, where the request came from one.
+    pub address: Option<IpAddr>,
 }
 
 impl Caller {
@@ -38,7 +40,15 @@ impl Caller {
         Self {
             actor: actor.into(),
             request_id: request_id.into(),
+            address: None,
         }
+    }
+
+    /// The same caller, at this address.
+    #[must_use]
+    pub fn at(mut self, address: Option<IpAddr>) -> Self {
+        self.address = address;
+        self
     }
 }
 
@@ -87,6 +97,8 @@ struct Stamped<'a, T> {
     row: &'a T,
     actor: &'a str,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
     at: i64,
 }
 
@@ -100,9 +112,9 @@ pub(crate) const RECORDS: &[Write] = &[
     },
     Write {
         name: "audit",
-        sql: "INSERT INTO audit (at, actor, request_id, action, entity, before, after)
-              SELECT at, actor, request_id, action, entity, before, after
-              FROM {rows $rows r: at BIGINT, actor TEXT, request_id TEXT, action TEXT, entity TEXT, before TEXT, after TEXT}",
+        sql: "INSERT INTO audit (at, actor, address, request_id, action, entity, before, after)
+              SELECT at, actor, address, request_id, action, entity, before, after
+              FROM {rows $rows r: at BIGINT, actor TEXT, address TEXT, request_id TEXT, action TEXT, entity TEXT, before TEXT, after TEXT}",
     },
     // The sequence number is taken here, after the row locks: events of one subject have numbers in the order of commit.
     Write {
@@ -364,6 +376,7 @@ impl Tx {
             self.caller.request_id.as_str(),
             self.now.micros(),
         );
+        let address = self.caller.address;
         let movements: Vec<_> = self
             .movements
             .iter()
@@ -371,6 +384,7 @@ impl Tx {
                 row,
                 actor,
                 request_id,
+                address: None,
                 at,
             })
             .collect();
@@ -381,6 +395,7 @@ impl Tx {
                 row,
                 actor,
                 request_id,
+                address,
                 at,
             })
             .collect();

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod catalogue;
 pub mod orders;
+pub mod privacy;
 pub mod records;
 pub mod stock;
 
@@ -138,6 +139,7 @@ pub fn message(order_id: Uuid, order: NewOrder) -> OrderMessage {
     OrderMessage {
         order_id,
         order,
+        customer_id: None,
         message: parked(&order_id.to_string(), "{}"),
     }
 }
