@@ -2,6 +2,7 @@
 
 pub mod credential;
 pub mod postgres;
+pub mod redis;
 pub mod running;
 pub mod tls;
 pub mod vault;

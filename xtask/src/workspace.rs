@@ -44,6 +44,22 @@ pub(crate) fn program(profile: Profile, name: &str) -> PathBuf {
     target().join(profile.folder()).join(name)
 }
 
+/// What Azure and Kubernetes set for their own programs. The handler works without accounts only where none of them is there.
+const ELSEWHERE: [&str; 4] = [
+    "CONTAINER_NAME",
+    "KUBERNETES_SERVICE_HOST",
+    "WEBSITE_INSTANCE_ID",
+    "WEBSITE_SITE_NAME",
+];
+
+/// A desk may stand in a container or a cluster itself (a development container, a build agent): what xtask starts there is
+/// told nothing of it.
+pub(crate) fn on_a_desk(command: &mut Command) {
+    for name in ELSEWHERE {
+        command.env_remove(name);
+    }
+}
+
 /// Cargo, in the workspace.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));

@@ -31,6 +31,7 @@ impl Handler {
     pub(super) async fn start(database: &Database, path: &str) -> Result<(Self, Duration)> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::new(workspace::program(Profile::Release, "inventory-handler"));
+        workspace::on_a_desk(command.as_std_mut());
         command
             .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
             .env("DATABASE_URL", &database.url)

@@ -26,6 +26,7 @@ impl Host {
         std::fs::create_dir_all(&data).context(data.display())?;
         let ready = Ready::new(scratch.path())?;
         let mut command = Command::new(workspace::program(Profile::Release, "devhost"));
+        workspace::on_a_desk(&mut command);
         command
             .current_dir(workspace::root())
             .arg("start")

@@ -126,6 +126,7 @@ impl<'a> Session<'a> {
 
     fn host(&self, ready_file: &Path) -> Command {
         let mut command = Command::new(workspace::program(self.profile, "devhost"));
+        workspace::on_a_desk(&mut command);
         command
             .current_dir(&self.root)
             .arg("start")

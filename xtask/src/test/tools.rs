@@ -1,4 +1,4 @@
-//! What tests need besides crates: PostgreSQL, RabbitMQ, the official Service Bus SDKs for Python and Node, and Azurite.
+//! What tests need besides crates: PostgreSQL, RabbitMQ, Redis, the official Service Bus SDKs for Python and Node, and Azurite.
 
 use crate::failure::{Context as _, Failure, Result};
 use crate::{postgres, workspace};
@@ -29,6 +29,9 @@ fn packages() -> Result<()> {
     }
     if !Path::new(RABBITMQ).exists() {
         missing.push("rabbitmq-server");
+    }
+    if !works("redis-server", &["--version"]) {
+        missing.push("redis-server");
     }
     // Debian ships Python without the part that makes virtual environments.
     if !works("python3", &["-c", "import venv, ensurepip"]) {
