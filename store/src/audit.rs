@@ -1,4 +1,4 @@
-//! The audit trail, read: what was changed, and who saw personal data. (Changes are written with what they change, see [`Tx`].)
+//! The audit trail, read: what was changed, and who saw personal data. (Changes are written with what they change, see [`crate::Tx`].)
 
 use crate::{
     StoreError,
