@@ -243,8 +243,9 @@ impl App {
         }
     }
 
-    /// Makes the application ready: waits for secrets and tokens where they come from Azure, and for the database, brings the schema up to date where the settings say so, and
-    /// starts the relay. A database that is away is asked again until it is there.
+    /// Makes the application ready: waits for secrets and tokens where they come from Azure, and for the database, brings the
+    /// schema up to date where the settings say so, and starts the relay. A database that is away is asked again until it is
+    /// there.
     pub async fn start(&self) {
         if self.inner.settings.identity.is_open {
             tracing::warn!(
@@ -327,19 +328,11 @@ impl App {
             let Some(service_bus) = &self.inner.service_bus else {
                 return CheckResult::ok();
             };
-            match tokio::time::timeout(CHECK_TIMEOUT, service_bus.check()).await {
-                Ok(Ok(())) => CheckResult::ok(),
-                Ok(Err(error)) => CheckResult::failed(error.to_string()),
-                Err(_) => CheckResult::failed("no answer in time"),
-            }
+            checked(service_bus.check()).await
         };
         let event_history = async {
             let history = self.inner.event_history.as_ref()?;
-            Some(match tokio::time::timeout(CHECK_TIMEOUT, history.check()).await {
-                Ok(Ok(())) => CheckResult::ok(),
-                Ok(Err(error)) => CheckResult::failed(error.to_string()),
-                Err(_) => CheckResult::failed("no answer in time"),
-            })
+            Some(checked(history.check()).await)
         };
         let (database, migrations, service_bus, event_history) =
             tokio::join!(database, migrations, service_bus, event_history);
@@ -371,5 +364,14 @@ impl App {
             service_bus.close().await;
         }
         self.inner.store.close().await;
+    }
+}
+
+/// How a service that is asked for a sign of life stands.
+async fn checked<E: std::fmt::Display>(check: impl Future<Output = Result<(), E>>) -> CheckResult {
+    match tokio::time::timeout(CHECK_TIMEOUT, check).await {
+        Ok(Ok(())) => CheckResult::ok(),
+        Ok(Err(error)) => CheckResult::failed(error.to_string()),
+        Err(_) => CheckResult::failed("no answer in time"),
     }
 }

@@ -16,6 +16,7 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+mod connection;
 pub mod console;
 pub mod handler;
 pub mod host;

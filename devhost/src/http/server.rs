@@ -1,21 +1,18 @@
 //! Accepts connections and answers what comes over them.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{HostBody, Site, bytes_response, dispatch};
+use crate::connection::serve_connection;
 use crate::console::Console;
 
 /// The app that is loaded now; `None` while another is being loaded.
@@ -23,8 +20,6 @@ pub type CurrentSite = watch::Receiver<Option<Arc<Site>>>;
 
 /// How long requests wait while an app is being loaded.
 const LOADING_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a connection may be idle, or take for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(130);
 /// How long answers under way may take when the host stops.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -38,7 +33,9 @@ pub async fn serve(listener: TcpListener, site: CurrentSite, console: Console, s
         };
         match accepted {
             Ok((stream, peer)) => {
-                connections.spawn(connection(stream, peer, site.clone(), shutdown.clone()));
+                let site = site.clone();
+                let answer = move |request| answer(site.clone(), request, peer);
+                connections.spawn(serve_connection(stream, answer, shutdown.clone()));
             }
             Err(error) => {
                 console.error(format_args!("cannot accept connections: {error}"));
@@ -49,28 +46,6 @@ pub async fn serve(listener: TcpListener, site: CurrentSite, console: Console, s
     }
     connections.close();
     let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
-}
-
-async fn connection(stream: TcpStream, peer: SocketAddr, site: CurrentSite, shutdown: CancellationToken) {
-    // An answer that waits for more to send would only be late.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let site = site.clone();
-        async move { Ok::<_, Infallible>(answer(site, request, peer).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    // An error here is the caller's: it went away or spoke no HTTP.
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
 }
 
 async fn answer(mut site: CurrentSite, request: Request<Incoming>, peer: SocketAddr) -> Response<HostBody> {

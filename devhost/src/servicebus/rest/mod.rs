@@ -7,7 +7,6 @@
 
 mod message;
 
-use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
@@ -15,19 +14,15 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Access, Broker, BrokerError};
+use crate::connection::serve_connection;
 
 /// The largest body, in bytes: a batch of messages of the largest kind.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How long a connection may be idle, or take for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(130);
 /// How long a body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -46,7 +41,12 @@ pub async fn serve_rest(
         };
         match accepted {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, broker.clone(), access.clone(), shutdown.clone()));
+                let (broker, access) = (broker.clone(), access.clone());
+                let answer = move |request| {
+                    let (broker, access) = (broker.clone(), access.clone());
+                    async move { answer(request, &broker, &access).await }
+                };
+                connections.spawn(serve_connection(stream, answer, shutdown.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, as a rule: it helps to wait until some are closed.
@@ -59,28 +59,6 @@ pub async fn serve_rest(
     connections.close();
     connections.wait().await;
     Ok(())
-}
-
-async fn connection(stream: TcpStream, broker: Broker, access: Access, shutdown: CancellationToken) {
-    // An answer that waits for more to send would only be late.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let (broker, access) = (broker.clone(), access.clone());
-        async move { Ok::<_, Infallible>(answer(request, &broker, &access).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    // An error here is the caller's: it went away or spoke no HTTP.
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
 }
 
 /// A status and what is said with it.
