@@ -3,7 +3,7 @@
 
 use crate::{
     StoreError, Tx, customers,
-    db::{FromRow, Group, Reader, Run as _, Sql, Store, failed_together, json},
+    db::{FromRow, Group, Reader, Run as _, Sql, Store, all_failed, json},
 };
 use inventory_domain::{
     Refusal,
@@ -162,11 +162,7 @@ async fn look_up_group(store: Store, group: Vec<Wanted>) -> Vec<Result<Arc<Names
             let names = Arc::new(names);
             (0..count).map(|_| Ok(Arc::clone(&names))).collect()
         }
-        Err(error) if count == 1 => vec![Err(error)],
-        Err(error) => {
-            tracing::warn!(%error, orders = count, "names cannot be looked up");
-            (0..count).map(|_| Err(failed_together())).collect()
-        }
+        Err(error) => all_failed(error, count),
     }
 }
 

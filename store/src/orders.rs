@@ -174,16 +174,20 @@ fn gather(rows: Vec<OrderLineRow>) -> Vec<LoadedOrder> {
 /// # Errors
 /// When there is none with this id.
 pub async fn get(store: &Store, id: Uuid) -> Result<Order, StoreError> {
-    static GET: Sql = Sql::new(
+    let order = store.orders.get(store, id, read, |order| order.id).await?;
+    Ok(order.ok_or_else(|| Refusal::not_found("order", id))?)
+}
+
+async fn read(store: Store, ids: String) -> Result<Vec<Order>, StoreError> {
+    static READ: Sql = Sql::new(
         "SELECT o.id, o.status, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
                 l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
-         FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
-         WHERE o.id = $1 ORDER BY l.line",
+         FROM {rows $1 r: id UUID} JOIN orders o ON o.id = r.id JOIN customers c ON c.id = o.customer_id
+         JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
+         ORDER BY o.id, l.line",
     );
-    let order = gather(store.all(&GET, &[id.into()]).await?).pop();
-    Ok(order
-        .map(|loaded| loaded.order)
-        .ok_or_else(|| Refusal::not_found("order", id))?)
+    let loaded = gather(store.all(&READ, &[(&ids).into()]).await?);
+    Ok(loaded.into_iter().map(|loaded| loaded.order).collect())
 }
 
 #[derive(Serialize)]

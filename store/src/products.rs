@@ -85,13 +85,16 @@ pub async fn count(store: &Store, filter: &ProductFilter) -> Result<i64, StoreEr
 /// # Errors
 /// When there is none with this id.
 pub async fn get(store: &Store, id: i64) -> Result<Product, StoreError> {
-    static GET: Sql = Sql::new(
-        "SELECT id, sku, name, category, barcode, unit_price_minor, currency, reorder_point, reorder_quantity, status, version, created_at, updated_at FROM products WHERE id = $1",
+    let product = store.products.get(store, id, read, |product| product.id).await?;
+    Ok(product.ok_or_else(|| Refusal::not_found("product", id))?)
+}
+
+async fn read(store: Store, ids: String) -> Result<Vec<Product>, StoreError> {
+    static READ: Sql = Sql::new(
+        "SELECT p.id, p.sku, p.name, p.category, p.barcode, p.unit_price_minor, p.currency, p.reorder_point, p.reorder_quantity, p.status, p.version, p.created_at, p.updated_at
+         FROM {rows $1 r: id BIGINT} JOIN products p ON p.id = r.id",
     );
-    Ok(store
-        .first(&GET, &[id.into()])
-        .await?
-        .ok_or_else(|| Refusal::not_found("product", id))?)
+    store.all(&READ, &[(&ids).into()]).await
 }
 
 /// Locks one product against changes by others.

@@ -106,14 +106,16 @@ pub async fn count(store: &Store, filter: &StockFilter) -> Result<i64, StoreErro
 /// # Errors
 /// When there is none with this id.
 pub async fn get(store: &Store, id: i64) -> Result<StockItem, StoreError> {
-    static GET: Sql = Sql::new(
+    let item = store.stock_items.get(store, id, read, |item| item.id).await?;
+    Ok(item.ok_or_else(|| Refusal::not_found("inventory item", id))?)
+}
+
+async fn read(store: Store, ids: String) -> Result<Vec<StockItem>, StoreError> {
+    static READ: Sql = Sql::new(
         "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, s.on_hand, s.reserved, COALESCE(s.own_reorder_point, p.reorder_point), s.version, s.created_at, s.updated_at
-         FROM stock_items s JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id WHERE s.id = $1",
+         FROM {rows $1 r: id BIGINT} JOIN stock_items s ON s.id = r.id JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id",
     );
-    Ok(store
-        .first(&GET, &[id.into()])
-        .await?
-        .ok_or_else(|| Refusal::not_found("inventory item", id))?)
+    store.all(&READ, &[(&ids).into()]).await
 }
 
 /// A page of stock items with at most `threshold` available units; without a threshold: at or below their reorder points.

@@ -34,6 +34,7 @@ on_both_engines! {
     catalogue::products_live,
     catalogue::import_twice_changes_nothing_the_second_time,
     stock::seed_requests,
+    stock::items_asked_for_together_are_read_together,
     stock::refusals_change_nothing,
     stock::alerts_have_hysteresis,
     stock::sweep_settles_what_was_missed,

@@ -1,10 +1,12 @@
 //! Jobs of one kind that arrive while an earlier one is being done are done together: one round trip and, for writes, one flush
 //! to disk serve many. Alone, a job waits for nobody.
 
-use super::{Engine, Store, StoreError, WriteSet};
+use super::{Engine, Store, StoreError, WriteSet, json};
+use serde::Serialize;
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::oneshot;
@@ -145,8 +147,65 @@ impl Store {
 }
 
 /// What each member of a group hears when all of it failed; the reason is in the log once.
-pub(crate) const fn failed_together() -> StoreError {
+const fn failed_together() -> StoreError {
     StoreError::Unavailable(sqlx::Error::WorkerCrashed)
+}
+
+/// The answers of a group of `count` whose one statement failed.
+pub(crate) fn all_failed<A>(error: StoreError, count: usize) -> Vec<Result<A, StoreError>> {
+    if count == 1 {
+        return vec![Err(error)];
+    }
+    tracing::warn!(%error, requests = count, "a group of look-ups failed");
+    (0..count).map(|_| Err(failed_together())).collect()
+}
+
+/// Things that are asked for by their ids, one by one.
+pub(crate) type ById<K, T> = Group<K, Result<Option<T>, StoreError>>;
+
+#[derive(Serialize)]
+struct IdRow<K> {
+    id: K,
+}
+
+impl<K, T> ById<K, T>
+where
+    K: Copy + Eq + Hash + Ord + Serialize + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    /// What has this id. Those that are asked for together are read together, by `read`: it is given the ids as the JSON rows
+    /// `{rows $1 r: id …}`, each once, and answers in any order. What was committed before the call is seen: a group is read
+    /// when the last of it has joined.
+    pub(crate) async fn get<W, F>(
+        &self,
+        store: &Store,
+        id: K,
+        read: W,
+        id_of: fn(&T) -> K,
+    ) -> Result<Option<T>, StoreError>
+    where
+        W: Fn(Store, String) -> F + Copy + Send + 'static,
+        F: Future<Output = Result<Vec<T>, StoreError>> + Send,
+    {
+        let work = move |store: Store, ids: Vec<K>| async move {
+            let mut once = ids.clone();
+            once.sort_unstable();
+            once.dedup();
+            let rows: Vec<IdRow<K>> = once.into_iter().map(|id| IdRow { id }).collect();
+            let found = match json(&rows) {
+                Ok(rows) => read(store, rows).await,
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(found) => {
+                    let found: HashMap<K, T> = found.into_iter().map(|one| (id_of(&one), one)).collect();
+                    ids.iter().map(|id| Ok(found.get(id).cloned())).collect()
+                }
+                Err(error) => all_failed(error, ids.len()),
+            }
+        };
+        self.join(store, id, work).await?
+    }
 }
 
 /// The rows of all of a group, by write.

@@ -13,7 +13,7 @@ mod write;
 pub use access::{AccessError, Authentication};
 pub(crate) use arg::Arg;
 pub use error::StoreError;
-pub(crate) use group::{Group, failed_together};
+pub(crate) use group::{ById, Group, all_failed};
 pub(crate) use pool::Run;
 pub use pool::{Engine, Options, Page, Store, clock};
 pub(crate) use row::{FromRow, Reader};

@@ -1,8 +1,8 @@
 //! Connections to either engine.
 
-use super::{Arg, Authentication, FromRow, Reader, Sql, StoreError, access::Access, arg, group::Commits};
+use super::{Arg, Authentication, ById, FromRow, Reader, Sql, StoreError, access::Access, arg, group::Commits};
 use crate::names::NameLookups;
-use inventory_domain::{Timestamp, limits};
+use inventory_domain::{Timestamp, limits, order::Order, product::Product, stock::StockItem};
 use secrecy::SecretString;
 use sqlx::{
     AssertSqlSafe, Executor as _, PgPool, SqlitePool, Transaction,
@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -112,6 +113,9 @@ pub struct Store {
     pub(super) statements: Arc<AtomicU64>,
     pub(super) commits: Commits,
     pub(crate) name_lookups: NameLookups,
+    pub(crate) stock_items: ById<i64, StockItem>,
+    pub(crate) products: ById<i64, Product>,
+    pub(crate) orders: ById<Uuid, Order>,
     pub(super) access: Arc<Access>,
     pub(super) keeps_event_history: bool,
     writer: Arc<Semaphore>,
@@ -190,6 +194,9 @@ impl Store {
             statements: Arc::default(),
             commits: Commits::default(),
             name_lookups: NameLookups::default(),
+            stock_items: ById::default(),
+            products: ById::default(),
+            orders: ById::default(),
             access,
             keeps_event_history: false,
             writer: Arc::new(Semaphore::new(1)),

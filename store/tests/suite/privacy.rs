@@ -257,7 +257,7 @@ pub async fn the_audit_trail_is_found_by_its_indexes(database: &Database) {
     database.product("A-1", 0).await;
     for (sql, index) in [
         (
-            "SELECT id FROM audit WHERE actor = 'a' ORDER BY id DESC LIMIT 10",
+            "SELECT id FROM audit WHERE actor = 'a' AND actor <> 'orders_process' ORDER BY id DESC LIMIT 10",
             "audit_actor",
         ),
         (
@@ -265,7 +265,7 @@ pub async fn the_audit_trail_is_found_by_its_indexes(database: &Database) {
             "audit_entity",
         ),
         (
-            "SELECT id FROM audit WHERE action = 'a' ORDER BY id DESC LIMIT 10",
+            "SELECT id FROM audit WHERE action = 'a' AND action <> 'orders_process' ORDER BY id DESC LIMIT 10",
             "audit_action",
         ),
         ("SELECT COUNT(*) FROM audit WHERE at >= 1 AND at < 2", "audit_at"),

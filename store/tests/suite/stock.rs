@@ -255,6 +255,34 @@ pub async fn sweep_settles_what_was_missed(database: &Database) {
     }
 }
 
+pub async fn items_asked_for_together_are_read_together(database: &Database) {
+    let mut items = Vec::new();
+    for number in 0..20 {
+        let product = database.product(&format!("A-{number}"), 0).await;
+        items.push(database.add(product.id, number, None).await);
+    }
+    let before = database.store.statements();
+    // Each item ten times, in between what does not exist.
+    let asked: Vec<_> = (0..210_usize)
+        .map(|at| {
+            let (store, wanted) = (database.store.clone(), items.get(at % 21).cloned());
+            tokio::spawn(async move {
+                let found = stock::get(&store, wanted.as_ref().map_or(4711, |item| item.id)).await;
+                match (found, wanted) {
+                    (Ok(found), Some(wanted)) => assert_eq!(found, wanted),
+                    (Err(StoreError::Refused(Refusal::NotFound { .. })), None) => {}
+                    (found, wanted) => panic!("{wanted:?} is answered by {found:?}"),
+                }
+            })
+        })
+        .collect();
+    for one in asked {
+        one.await.unwrap();
+    }
+    let statements = database.store.statements() - before;
+    assert!(statements < 105, "{statements} statements for 210 look-ups");
+}
+
 pub async fn reconcile_finds_and_repairs(database: &Database) {
     let product = database.product("A-1", 0).await;
     let item = database.add(product.id, 10, None).await;
