@@ -56,14 +56,19 @@ pub(crate) fn etag(version: i64) -> HeaderValue {
 
 /// 200 with `value` as JSON.
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Answer {
-    let mut body = Vec::with_capacity(BODY_BYTES_USUAL);
+    json_of_about(BODY_BYTES_USUAL, value)
+}
+
+/// As [`json`], for a body of about so many bytes.
+fn json_of_about<T: Serialize + ?Sized>(bytes: usize, value: &T) -> Answer {
+    let mut body = Vec::with_capacity(bytes);
     serde_json::to_writer(&mut body, value).map_err(|error| not_json(&error))?;
     Ok(with_body(StatusCode::OK, body.into()))
 }
 
 /// 200 with a page of a list, its `Link` and, where it was counted, its total.
 pub(crate) fn listed<T: Serialize>(listing: &Listing, items: &[T], total: Option<i64>) -> Answer {
-    let mut response = json(items)?;
+    let mut response = json_of_about(BODY_BYTES_USUAL * items.len().max(1), items)?;
     if let Some(total) = total {
         response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
     }

@@ -21,7 +21,9 @@ macro_rules! next {
         let index = $self.next;
         $self.next += 1;
         match $self.row {
-            AnyRow::Postgres(row) => row.try_get(index)?,
+            // Without comparing types first: our statements' columns are what they are, a list has a thousand of them, and what
+            // does not fit cannot be decoded. SQLite's values have a type each, and would be converted silently.
+            AnyRow::Postgres(row) => row.try_get_unchecked(index)?,
             AnyRow::Sqlite(row) => row.try_get(index)?,
         }
     }};
