@@ -13,8 +13,6 @@ words! {
         LocationCodeTaken = "location_code_taken",
         /// Another location has this name.
         LocationNameTaken = "location_name_taken",
-        /// An order with this id exists and says something else.
-        OrderIdTaken = "order_id_taken",
         /// The product still has stock somewhere, so it cannot be archived.
         ProductHasStock = "product_has_stock",
         /// The product is archived: no stock, no new orders.

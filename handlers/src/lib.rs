@@ -12,6 +12,7 @@ mod examples;
 mod http;
 mod openapi;
 mod operations;
+pub mod reference;
 mod router;
 mod security;
 

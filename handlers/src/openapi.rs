@@ -341,6 +341,23 @@ fn response(answer: &Answered, is_post: bool) -> utoipa::openapi::Response {
     builder.build()
 }
 
+/// The functions that answer with a problem, by its code.
+pub(crate) fn functions_by_problem() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let mut functions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for operation in OPERATIONS {
+        let (Trigger::Http { methods, .. }, Some(document)) = (operation.trigger, operation.document) else {
+            continue;
+        };
+        let document = document();
+        let is_post = methods.contains(&"POST") && !document.is_oauth;
+        let codes = problems(operation, &document, is_post);
+        for code in codes.into_values().flatten() {
+            functions.entry(code.word).or_default().insert(operation.name);
+        }
+    }
+    functions
+}
+
 /// All problems of a function by status: its own, and those that its kind brings with it.
 fn problems(operation: &Operation, document: &Document, is_post: bool) -> BTreeMap<u16, Vec<Code>> {
     let mut codes = document.problems.clone();

@@ -83,7 +83,6 @@ pub(crate) const fn conflict_code(conflict: Conflict) -> Code {
         Conflict::BarcodeTaken => "Another product has this barcode",
         Conflict::LocationCodeTaken => "Another location has this code",
         Conflict::LocationNameTaken => "Another location has this name",
-        Conflict::OrderIdTaken => "Another order has this id",
         Conflict::ProductHasStock => "The product still has stock",
         Conflict::ProductArchived => "The product is archived",
         Conflict::InsufficientStock => "Fewer units are available",

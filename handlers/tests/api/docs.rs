@@ -72,3 +72,17 @@ async fn the_document_is_served() {
         serde_json::to_value(inventory_handlers::openapi_document()).unwrap()
     );
 }
+
+#[test]
+fn the_reference_is_what_the_code_says() {
+    for (name, text) in [
+        ("functions", inventory_handlers::reference::functions()),
+        ("problems", inventory_handlers::reference::problems()),
+    ] {
+        let path = format!("{}/../docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
+        assert!(
+            std::fs::read_to_string(&path).is_ok_and(|written| written == text),
+            "docs/{name}.md is old: cargo run --package inventory-handlers --example reference {name} > docs/{name}.md"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! Prints a part of the reference: `cargo run --package inventory-handlers --example reference functions`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let text = match std::env::args().nth(1).as_deref() {
+        Some("functions") => inventory_handlers::reference::functions(),
+        Some("problems") => inventory_handlers::reference::problems(),
+        _ => {
+            eprintln!("usage: reference functions|problems");
+            return ExitCode::FAILURE;
+        }
+    };
+    print!("{text}");
+    ExitCode::SUCCESS
+}
