@@ -4,6 +4,7 @@ use crate::{
     Begun, Call, CheckResult, Checks, Error, Readiness, Secrets, Settings,
     access_log::AccessLog,
     database_token,
+    files::{self, Files},
     health::Health,
     identity::Authenticator,
     outbox::{Nudge, Relay},
@@ -14,7 +15,10 @@ use crate::{
 use inventory_azure::{EventHistory, KeyVault, KeyVaultOptions, ServiceBus, ServiceBusOptions, TokenCredential};
 use inventory_store::{Authentication, Engine, Store, StoreError};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// First wait before the database is asked again while starting; doubles up to [`START_RETRY_MAX`].
@@ -54,6 +58,9 @@ struct Inner {
     database_token: Option<Arc<Health>>,
     service_bus: Option<ServiceBus>,
     event_history: Option<EventHistory>,
+    files: Option<Files>,
+    /// Who works on a file, one at a time.
+    files_turn: Mutex<()>,
     nudge: Nudge,
     rate_limiter: Option<RateLimiter>,
     access_log: AccessLog,
@@ -106,6 +113,11 @@ impl App {
             .event_history
             .as_ref()
             .map(|history| EventHistory::new(history.options(&azure.credential)));
+        let files = settings
+            .files
+            .engine
+            .as_ref()
+            .map(|engine| Files::new(engine, &azure.credential));
         let secrets = Secrets::new(settings.secrets.clone(), settings.azure.key_vault.is_some());
         let rate_limiter = RateLimiter::new(&settings.rate_limit, secrets.redis_url());
         let inner = Inner {
@@ -117,6 +129,8 @@ impl App {
             database_token,
             service_bus,
             event_history,
+            files,
+            files_turn: Mutex::new(()),
             nudge: Nudge::default(),
             rate_limiter,
             access_log: AccessLog::default(),
@@ -143,8 +157,13 @@ impl App {
     }
 
     /// Does something beside a request's way; a stop of the program waits for it.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.inner.tasks.spawn(work);
+    pub(crate) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.inner.tasks.spawn(work)
+    }
+
+    /// Cancelled when the program is asked to stop.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.inner.stop
     }
 
     /// The store.
@@ -158,6 +177,14 @@ impl App {
 
     pub(crate) fn event_history(&self) -> Option<&EventHistory> {
         self.inner.event_history.as_ref()
+    }
+
+    pub(crate) fn files(&self) -> Option<&Files> {
+        self.inner.files.as_ref()
+    }
+
+    pub(crate) fn files_turn(&self) -> &Mutex<()> {
+        &self.inner.files_turn
     }
 
     /// Counts requests by client, where they are limited.
@@ -269,6 +296,8 @@ impl App {
         }
         Relay::spawn(self, &self.inner.tasks, &self.inner.stop);
         AccessLog::spawn(self, &self.inner.tasks, &self.inner.stop);
+        // What an earlier process has left.
+        files::wake(self);
         self.inner.ready.send_replace(true);
         tracing::info!(environment = %self.inner.settings.telemetry.environment, "ready");
     }
@@ -334,8 +363,12 @@ impl App {
             let history = self.inner.event_history.as_ref()?;
             Some(checked(history.check()).await)
         };
-        let (database, migrations, service_bus, event_history) =
-            tokio::join!(database, migrations, service_bus, event_history);
+        let files = async {
+            let files = self.inner.files.as_ref()?;
+            Some(checked(files.check()).await)
+        };
+        let (database, migrations, service_bus, event_history, files) =
+            tokio::join!(database, migrations, service_bus, event_history, files);
         let key_vault = vault.map(|health| health.problem().map_or_else(CheckResult::ok, CheckResult::failed));
         let checks = Checks {
             database,
@@ -343,6 +376,7 @@ impl App {
             service_bus,
             key_vault,
             event_history,
+            files,
         };
         Readiness::new(self.is_ready(), checks)
     }

@@ -16,6 +16,9 @@ pub enum Error {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
+    /// The settings do not switch this part on; what it needs is named.
+    #[error("{0} is not configured here")]
+    NotConfigured(&'static str),
     /// Something outside is away or overloaded; trying later may help.
     #[error("a service that is needed is not available")]
     Unavailable,

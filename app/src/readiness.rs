@@ -43,6 +43,9 @@ pub struct Checks {
     /// away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_history: Option<CheckResult>,
+    /// Files can be stored, where there is a place for them. Exports and imports wait while it is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<CheckResult>,
 }
 
 /// Whether the application can work.
@@ -60,7 +63,7 @@ impl Readiness {
     pub(crate) fn new(started: bool, checks: Checks) -> Self {
         let ready = started && checks.database.ok && checks.migrations.ok;
         let is_all_there = checks.service_bus.ok
-            && [&checks.key_vault, &checks.event_history]
+            && [&checks.key_vault, &checks.event_history, &checks.files]
                 .into_iter()
                 .flatten()
                 .all(|check| check.ok);

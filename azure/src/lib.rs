@@ -8,7 +8,7 @@ pub mod service_bus;
 mod transport;
 
 pub use azure_core::{credentials::TokenCredential, http::Transport};
-pub use blob_storage::{BlobError, BlobStorage, BlobStorageOptions};
+pub use blob_storage::{BlobAccount, BlobAccountError, BlobError, BlobStorage};
 pub use credential::credential;
 pub use event_history::{EventHistory, EventHistoryOptions, HistoryError, HistoryEvent};
 pub use key_vault::{KeyVault, KeyVaultError, KeyVaultOptions, VaultUrl, VaultUrlError};

@@ -1,7 +1,7 @@
 //! What `inventory` understands.
 
 use clap::{Args, Parser, Subcommand};
-use inventory_domain::{Role, parked::ParkReason};
+use inventory_domain::{Role, Timestamp, file_job::ExportKind, parked::ParkReason};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -40,13 +40,15 @@ pub(crate) enum Command {
     /// Loads products and their stock from a CSV file, keyed by SKU; running it again changes nothing.
     ///
     /// The first line names the columns, in any order. Needed: sku, name, unit_price_minor, currency, on_hand. Used where
-    /// present: category, reorder_point, discontinued (t or f). Other columns are ignored with a note. `on_hand` becomes
-    /// the stock at location MAIN. A bad line is reported by its number and keeps no other line from being loaded.
+    /// present: category, barcode, reorder_point, reorder_quantity, discontinued (t or f). Other columns are ignored with a
+    /// note. `on_hand` becomes the stock at location MAIN. A bad line is reported by its number and keeps no other line from being loaded.
     #[command(verbatim_doc_comment)]
     Import {
         /// The file, or - for standard input.
         file: PathBuf,
     },
+    /// Writes products (in the form that import reads), inventory, movements or orders to a CSV file.
+    Export(Export),
     /// Holds stock levels against the ledger of movements and the reservations.
     Reconcile {
         /// Repairs what does not agree.
@@ -137,6 +139,35 @@ pub(crate) enum Users {
         /// The name.
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// products, inventory, movements or orders.
+    #[arg(value_parser = kind)]
+    pub(crate) kind: ExportKind,
+    /// The file, or - for standard output. One that is there is replaced when all of it is written.
+    pub(crate) file: PathBuf,
+    /// Products of this category only.
+    #[arg(long)]
+    pub(crate) category: Option<String>,
+    /// Inventory or movements at the location with this code only.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) location: Option<String>,
+    /// Movements or orders from this moment on only (2026-01-05T09:30:00Z).
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<Timestamp>,
+    /// Movements or orders before this moment only.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) until: Option<Timestamp>,
+}
+
+fn kind(text: &str) -> Result<ExportKind, String> {
+    ExportKind::parse(text).ok_or_else(|| "one of products, inventory, movements, orders".to_owned())
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "an RFC 3339 date and time such as 2026-01-05T09:30:00Z".to_owned())
 }
 
 fn role(text: &str) -> Result<Role, String> {

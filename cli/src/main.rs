@@ -5,7 +5,6 @@ mod args;
 mod commands;
 mod database;
 mod failure;
-mod file;
 mod output;
 mod progress;
 
@@ -39,6 +38,7 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
     match &arguments.command {
         Command::Migrate => commands::migrate::run(url, output).await,
         Command::Import { file } => commands::import::run(url, file, output).await,
+        Command::Export(export) => commands::export::run(url, export, output).await,
         Command::Reconcile { fix } => commands::reconcile::run(url, *fix, output).await,
         Command::EraseCustomer { customer } => commands::erase_customer::run(url, customer, output).await,
         Command::Parked(command) => commands::parked::run(url, command, output).await,

@@ -44,6 +44,7 @@ pub mod allocation;
 pub mod audit;
 pub mod customer;
 pub mod event;
+pub mod file_job;
 pub mod limits;
 pub mod location;
 pub mod low_stock;

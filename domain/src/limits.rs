@@ -54,3 +54,11 @@ pub const PASSWORD_CHARS_MAX: usize = 128;
 pub const SECRET_OVERLAP_HOURS_MAX: i64 = 720;
 /// How long an API key may be good.
 pub const API_KEY_DAYS_MAX: i64 = 730;
+/// Bytes of an export's file: more is for a copy of the database.
+pub const EXPORT_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Bytes of the header line of a file that is imported.
+pub const IMPORT_HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Lines that are told of those that an import refuses; all are counted.
+pub const REFUSED_LINES_MAX: usize = 200;
+/// Characters of what is told of a refused line.
+pub const REFUSED_DETAIL_CHARS_MAX: usize = 300;

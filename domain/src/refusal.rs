@@ -33,6 +33,8 @@ words! {
         AlreadyReplayed = "already_replayed",
         /// The parked message came from a place it cannot be sent back to, or was not kept whole.
         NotReplayable = "not_replayable",
+        /// The export's file is not written yet, or never will be.
+        ExportNotDone = "export_not_done",
     }
 }
 

@@ -8,6 +8,7 @@ use inventory_domain::{
     audit::{AccessEntry, AuditEntry},
     customer::Customer,
     event::{Event, EventType},
+    file_job::{Export, ExportKind, FileStatus, Import, ImportCounts, NewExport, RefusedLine},
     location::Location,
     low_stock::Severity,
     movement::{Movement, MovementKind, Reason},
@@ -302,5 +303,80 @@ pub(crate) fn erased_customer() -> Customer {
         erased_at: Some(NOON),
         version: 2,
         ..customer()
+    }
+}
+
+pub(crate) fn queued_export() -> Export {
+    Export {
+        id: 1,
+        request: NewExport {
+            location: Some("MAIN".to_owned()),
+            from: Some(MORNING),
+            ..NewExport::all(ExportKind::Movements)
+        },
+        status: FileStatus::Queued,
+        rows: 0,
+        size_bytes: None,
+        problem: None,
+        created_by: "user:mary".to_owned(),
+        version: 1,
+        created_at: NOON,
+        started_at: None,
+        finished_at: None,
+        expires_at: NOON.plus_minutes(7 * 24 * 60),
+    }
+}
+
+pub(crate) fn export() -> Export {
+    Export {
+        status: FileStatus::Done,
+        rows: 1_204,
+        size_bytes: Some(143_277),
+        version: 3,
+        started_at: Some(NOON),
+        finished_at: Some(NOON.plus_seconds(1)),
+        ..queued_export()
+    }
+}
+
+pub(crate) fn queued_import() -> Import {
+    Import {
+        id: 1,
+        status: FileStatus::Queued,
+        size_bytes: 86_114,
+        done_bytes: 0,
+        rows: 0,
+        counts: ImportCounts::default(),
+        refused_lines: None,
+        problem: None,
+        created_by: "user:mary".to_owned(),
+        version: 1,
+        created_at: NOON,
+        started_at: None,
+        finished_at: None,
+        expires_at: NOON.plus_minutes(7 * 24 * 60),
+    }
+}
+
+pub(crate) fn import() -> Import {
+    Import {
+        status: FileStatus::Done,
+        done_bytes: 86_114,
+        rows: 702,
+        counts: ImportCounts {
+            created: 680,
+            updated: 20,
+            unchanged: 1,
+            stock_changed: 695,
+            refused: 1,
+        },
+        refused_lines: Some(vec![RefusedLine {
+            line: 14,
+            detail: "on_hand: \"ten\" is not a whole number".to_owned(),
+        }]),
+        version: 4,
+        started_at: Some(NOON),
+        finished_at: Some(NOON.plus_seconds(1)),
+        ..queued_import()
     }
 }

@@ -69,6 +69,23 @@ mod audit {
     pub(crate) mod list;
 }
 
+mod exports {
+    pub(crate) mod create;
+    pub(crate) mod download;
+    pub(crate) mod get;
+    pub(crate) mod list;
+}
+
+mod imports {
+    pub(crate) mod create;
+    pub(crate) mod get;
+    pub(crate) mod list;
+}
+
+mod files {
+    pub(crate) mod work;
+}
+
 mod customers {
     pub(crate) mod erase;
     pub(crate) mod get;

@@ -14,6 +14,7 @@ use inventory_domain::{
     account::AccountKind,
     alert::AlertStatus,
     event::EventType,
+    file_job::{ExportKind, FileStatus},
     low_stock::Severity,
     movement::{MovementKind, Reason},
     order::{OnShortage, OrderReason, OrderStatus},
@@ -78,6 +79,8 @@ const TAGS: &[(&str, &str)] = &[
         "audit",
         "Who changed what, from where; and who was shown personal data.",
     ),
+    ("exports", "Files of what is there, made in the background."),
+    ("imports", "Files of products with their stock, read in the background."),
     ("parked", "Messages that could not be processed, kept with the reason."),
     ("system", "Signs of life."),
     ("docs", "This document."),
@@ -143,6 +146,8 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     spell!(
         AlertStatus,
         EventType,
+        ExportKind,
+        FileStatus,
         MovementKind,
         OnShortage,
         OrderReason,
@@ -383,7 +388,11 @@ fn problems(operation: &Operation, document: &Document, is_post: bool) -> BTreeM
     }
     if document.body.is_some() {
         codes.extend([problem::UNSUPPORTED_MEDIA_TYPE, problem::BODY_TOO_LARGE]);
-        if !document.is_oauth {
+        if document
+            .body
+            .as_ref()
+            .is_some_and(|body| body.media_type == "application/json")
+        {
             codes.push(problem::MALFORMED_JSON);
         }
     }

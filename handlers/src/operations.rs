@@ -1,9 +1,9 @@
 //! The one table of all functions.
 
 use crate::{
-    alerts, audit, clients, customers, docs, events,
+    alerts, audit, clients, customers, docs, events, exports, files,
     http::{Context, document::Document},
-    inventory, keys, locations, orders, outbox, parked, products, stock, system, token, users,
+    imports, inventory, keys, locations, orders, outbox, parked, products, stock, system, token, users,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::HeaderValue;
@@ -76,7 +76,7 @@ impl Operation {
     pub(crate) fn cache_control(&self) -> Option<HeaderValue> {
         match self.resource() {
             _ if !self.trigger.is_http() => None,
-            "audit" | "clients" | "customers" | "keys" | "orders" | "parked" | "token" | "users" => {
+            "audit" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "token" | "users" => {
                 Some(HeaderValue::from_static("no-store"))
             }
             _ if self.role == Role::Public => None,
@@ -177,6 +177,15 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(alerts_get, GET "/api/v1/alerts/{id:long}", Viewer, "Get an alert", alerts::get),
     operation!(alerts_acknowledge, POST "/api/v1/alerts/{id:long}/acknowledge", Manager, "Acknowledge an alert", alerts::acknowledge),
 
+    operation!(exports_list, GET "/api/v1/exports", Manager, "List exports", exports::list),
+    operation!(exports_create, POST "/api/v1/exports", Manager, "Ask for an export", exports::create),
+    operation!(exports_get, GET "/api/v1/exports/{id:long}", Manager, "Get an export", exports::get),
+    operation!(exports_download, GET "/api/v1/exports/{id:long}/file", Manager, "Download an export's file", exports::download),
+
+    operation!(imports_list, GET "/api/v1/imports", Manager, "List imports", imports::list),
+    operation!(imports_create, POST "/api/v1/imports", Manager, "Import a file of products", imports::create),
+    operation!(imports_get, GET "/api/v1/imports/{id:long}", Manager, "Get an import", imports::get),
+
     operation!(parked_list, GET "/api/v1/parked", Admin, "List parked messages", parked::list),
     operation!(parked_get, GET "/api/v1/parked/{id:long}", Admin, "Get a parked message", parked::get),
     operation!(parked_replay, POST "/api/v1/parked/{id:long}/replay", Admin, "Replay a parked message", parked::replay),
@@ -213,6 +222,8 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(stock_sweep, Trigger::Timer("%LOW_STOCK_SCHEDULE%"), "Raise and clear alerts that were missed", stock::sweep),
     operation!(stock_reconcile, Trigger::Timer("0 0 3 * * *"), "Hold stock levels against the ledger", stock::reconcile),
     operation!(outbox_relay, Trigger::Timer("*/10 * * * * *"), "Send events that wait", outbox::relay),
+
+    operation!(files_work, Trigger::Timer("30 * * * * *"), "Do exports and imports that wait, delete old files", files::work),
 
     operation!(system_health, GET "/health", Public, "Say that the program runs, and which", system::health),
     operation!(system_ready, GET "/ready", Public, "Say whether requests can be served", system::ready),

@@ -16,7 +16,7 @@ use inventory_domain::{
     product::{NewProduct, Product, ProductStatus},
 };
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
 /// One row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct ImportRow {
     pub name: String,
     /// Its category.
     pub category: Option<String>,
+    /// Its barcode, or that it has none; `None`: as it is.
+    pub barcode: Option<Option<String>>,
     /// Price of one unit in minor units.
     pub unit_price_minor: i64,
     /// ISO 4217 code.
@@ -37,6 +39,8 @@ pub struct ImportRow {
     pub on_hand: i64,
     /// The product's reorder point.
     pub reorder_point: i64,
+    /// Units to order at a time; `None`: as it is.
+    pub reorder_quantity: Option<i64>,
     /// Whether the product is sold while stock lasts.
     pub discontinued: bool,
 }
@@ -79,9 +83,9 @@ impl ImportReport {
 static IMPORT: WriteSet = WriteSet::new(&[
     &[Write {
         name: "products",
-        sql: "UPDATE products AS p SET name = r.name, category = r.category, unit_price_minor = r.unit_price_minor, currency = r.currency,
-              reorder_point = r.reorder_point, status = r.status, version = r.version, updated_at = r.updated_at
-              FROM {rows $rows r: id BIGINT, name TEXT, category TEXT, unit_price_minor BIGINT, currency TEXT, reorder_point BIGINT, status TEXT, version BIGINT, updated_at BIGINT}
+        sql: "UPDATE products AS p SET name = r.name, category = r.category, barcode = r.barcode, unit_price_minor = r.unit_price_minor, currency = r.currency,
+              reorder_point = r.reorder_point, reorder_quantity = r.reorder_quantity, status = r.status, version = r.version, updated_at = r.updated_at
+              FROM {rows $rows r: id BIGINT, name TEXT, category TEXT, barcode TEXT, unit_price_minor BIGINT, currency TEXT, reorder_point BIGINT, reorder_quantity BIGINT, status TEXT, version BIGINT, updated_at BIGINT}
               WHERE p.id = r.id",
     }],
     LEVEL_WRITES,
@@ -98,9 +102,11 @@ struct NewProductRow<'a> {
     sku: &'a str,
     name: &'a str,
     category: Option<&'a str>,
+    barcode: Option<&'a str>,
     unit_price_minor: i64,
     currency: &'a str,
     reorder_point: i64,
+    reorder_quantity: i64,
     status: ProductStatus,
     at: i64,
 }
@@ -110,9 +116,11 @@ struct ChangedProductRow<'a> {
     id: i64,
     name: &'a str,
     category: Option<&'a str>,
+    barcode: Option<&'a str>,
     unit_price_minor: i64,
     currency: &'a str,
     reorder_point: i64,
+    reorder_quantity: i64,
     status: ProductStatus,
     version: i64,
     updated_at: i64,
@@ -139,11 +147,11 @@ fn check(row: &ImportRow) -> Result<(), Refusal> {
         sku: row.sku.clone(),
         name: row.name.clone(),
         category: row.category.clone(),
-        barcode: None,
+        barcode: row.barcode.clone().flatten(),
         unit_price_minor: row.unit_price_minor,
         currency: row.currency.clone(),
         reorder_point: row.reorder_point,
-        reorder_quantity: 0,
+        reorder_quantity: row.reorder_quantity.unwrap_or_default(),
     }
     .validate()?;
     let mut check = inventory_domain::Check::new();
@@ -164,19 +172,83 @@ fn explain(refusal: &Refusal) -> String {
     }
 }
 
+#[derive(Serialize)]
+struct BarcodeRow<'a> {
+    barcode: &'a str,
+}
+
+struct Holder {
+    barcode: String,
+    sku: String,
+}
+
+impl FromRow for Holder {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            barcode: row.text()?,
+            sku: row.text()?,
+        })
+    }
+}
+
+/// Takes out rows whose barcode another product has, or an earlier row brings.
+async fn refuse_taken_barcodes(
+    tx: &mut Tx,
+    good: &mut Vec<&ImportRow>,
+    refused: &mut Vec<Refused>,
+) -> Result<(), StoreError> {
+    static HOLDERS: Sql = Sql::new(
+        "SELECT p.barcode, p.sku FROM products p WHERE p.barcode IN (SELECT r.barcode FROM {rows $1 r: barcode TEXT})",
+    );
+    let of = |row: &ImportRow| row.barcode.clone().flatten();
+    let wanted: Vec<_> = good.iter().filter_map(|row| row.barcode.as_ref()?.as_deref()).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = wanted.iter().map(|barcode| BarcodeRow { barcode }).collect();
+    let found: Vec<Holder> = tx.all(&HOLDERS, &[(&json(&rows)?).into()]).await?;
+    let mut holders: HashMap<String, String> = found.into_iter().map(|held| (held.barcode, held.sku)).collect();
+    good.retain(|row| {
+        let Some(barcode) = of(row) else { return true };
+        match holders.entry(barcode) {
+            Entry::Occupied(held) if *held.get() != row.sku => {
+                let detail = format!("barcode: product {} has it", held.get());
+                refused.push(Refused { line: row.line, detail });
+                false
+            }
+            Entry::Occupied(_) => true,
+            Entry::Vacant(free) => {
+                free.insert(row.sku.clone());
+                true
+            }
+        }
+    });
+    Ok(())
+}
+
 /// Imports rows in one transaction, which it commits.
 ///
 /// # Errors
 /// When the database is away; then nothing was done.
 pub async fn import(mut tx: Tx, rows: &[ImportRow]) -> Result<ImportReport, StoreError> {
+    let report = apply(&mut tx, rows).await?;
+    tx.commit().await?;
+    Ok(report)
+}
+
+/// Imports rows as part of a transaction, which must stage nothing else.
+///
+/// # Errors
+/// When the database is away; then the transaction is to be given up.
+pub async fn apply(tx: &mut Tx, rows: &[ImportRow]) -> Result<ImportReport, StoreError> {
     static FIND: Sql = Sql::new(
         "SELECT p.id, p.sku, p.name, p.category, p.barcode, p.unit_price_minor, p.currency, p.reorder_point, p.reorder_quantity, p.status, p.version, p.created_at, p.updated_at
          FROM products p WHERE p.sku IN (SELECT r.sku FROM {rows $1 r: sku TEXT}) ORDER BY p.id {lock p}",
     );
     static INSERT: Sql = Sql::new(
-        "INSERT INTO products (sku, name, category, unit_price_minor, currency, reorder_point, reorder_quantity, status, created_at, updated_at)
-         SELECT sku, name, category, unit_price_minor, currency, reorder_point, 0, status, at, at
-         FROM {rows $1 r: sku TEXT, name TEXT, category TEXT, unit_price_minor BIGINT, currency TEXT, reorder_point BIGINT, status TEXT, at BIGINT}
+        "INSERT INTO products (sku, name, category, barcode, unit_price_minor, currency, reorder_point, reorder_quantity, status, created_at, updated_at)
+         SELECT sku, name, category, barcode, unit_price_minor, currency, reorder_point, reorder_quantity, status, at, at
+         FROM {rows $1 r: sku TEXT, name TEXT, category TEXT, barcode TEXT, unit_price_minor BIGINT, currency TEXT, reorder_point BIGINT, reorder_quantity BIGINT, status TEXT, at BIGINT}
          WHERE true RETURNING id, sku, name, category, barcode, unit_price_minor, currency, reorder_point, reorder_quantity, status, version, created_at, updated_at",
     );
     static ITEMS: Sql = Sql::new(
@@ -199,11 +271,12 @@ pub async fn import(mut tx: Tx, rows: &[ImportRow]) -> Result<ImportReport, Stor
             None => good.push(row),
         }
     }
+    refuse_taken_barcodes(tx, &mut good, &mut report.refused).await?;
     if good.is_empty() {
         return Ok(report);
     }
     let now = tx.now();
-    let main = locations::resolve(&mut tx, DEFAULT_LOCATION_CODE).await?;
+    let main = locations::resolve(tx, DEFAULT_LOCATION_CODE).await?;
     let skus: Vec<_> = good.iter().map(|row| SkuRow { sku: &row.sku }).collect();
     let found: Vec<ProductAt> = tx.all(&FIND, &[(&json(&skus)?).into()]).await?;
     let found: BTreeMap<String, Product> = found.into_iter().map(|p| (p.0.sku.clone(), p.0)).collect();
@@ -221,9 +294,11 @@ pub async fn import(mut tx: Tx, rows: &[ImportRow]) -> Result<ImportReport, Stor
             sku: &row.sku,
             name: &row.name,
             category: row.category.as_deref(),
+            barcode: row.barcode.as_ref().and_then(Option::as_deref),
             unit_price_minor: row.unit_price_minor,
             currency: &row.currency,
             reorder_point: row.reorder_point,
+            reorder_quantity: row.reorder_quantity.unwrap_or_default(),
             status: status(row),
             at: now.micros(),
         })
@@ -251,9 +326,11 @@ pub async fn import(mut tx: Tx, rows: &[ImportRow]) -> Result<ImportReport, Stor
         let mut after = Product {
             name: row.name.clone(),
             category: row.category.clone(),
+            barcode: row.barcode.clone().unwrap_or_else(|| before.barcode.clone()),
             unit_price_minor: row.unit_price_minor,
             currency: row.currency.clone(),
             reorder_point: row.reorder_point,
+            reorder_quantity: row.reorder_quantity.unwrap_or(before.reorder_quantity),
             status: status(row),
             ..before.clone()
         };
@@ -290,7 +367,7 @@ pub async fn import(mut tx: Tx, rows: &[ImportRow]) -> Result<ImportReport, Stor
         tx.execute(&ITEMS, &[(&json(&items)?).into()]).await?;
     }
     let ids: Vec<i64> = products.values().map(|product| product.id).collect();
-    let mut items = stock::lock_products(&mut tx, &ids).await?;
+    let mut items = stock::lock_products(tx, &ids).await?;
     let wanted: BTreeMap<&str, &ImportRow> = good.iter().map(|row| (row.sku.as_str(), *row)).collect();
     for item in &mut items {
         let (Some(product), Some(row)) = (products.get(&item.sku), wanted.get(item.sku.as_str())) else {
@@ -305,10 +382,10 @@ pub async fn import(mut tx: Tx, rows: &[ImportRow]) -> Result<ImportReport, Stor
             reason: Some(Reason::Import),
             ..Cause::default()
         };
-        match item.change(&mut tx, MovementKind::Adjustment, delta, 0, cause) {
+        match item.change(tx, MovementKind::Adjustment, delta, 0, cause) {
             Ok(()) => {
                 report.stock_changed += 1;
-                stock::record_adjustment(&mut tx, "inventory_import", item)?;
+                stock::record_adjustment(tx, "inventory_import", item)?;
             }
             Err(refusal) => report.refused.push(Refused {
                 line: row.line,
@@ -323,17 +400,18 @@ pub async fn import(mut tx: Tx, rows: &[ImportRow]) -> Result<ImportReport, Stor
             id: product.id,
             name: &product.name,
             category: product.category.as_deref(),
+            barcode: product.barcode.as_deref(),
             unit_price_minor: product.unit_price_minor,
             currency: &product.currency,
             reorder_point: product.reorder_point,
+            reorder_quantity: product.reorder_quantity,
             status: product.status,
             version: product.version,
             updated_at: product.updated_at.micros(),
         })
         .collect();
-    let mut all = stock::settle(&mut tx, items)?;
+    let mut all = stock::settle(tx, items)?;
     all.push(("products", json(&changed)?));
     tx.stage(&IMPORT, all)?;
-    tx.commit().await?;
     Ok(report)
 }

@@ -8,6 +8,7 @@
 use crate::{
     StoreError, Tx,
     db::{FromRow, Page, Reader, Run as _, Sql, Store, json},
+    file_jobs,
     filter::Filter,
 };
 use inventory_domain::{
@@ -103,6 +104,8 @@ pub struct Erased {
     pub parked: usize,
     /// Messages on their way to the queue once more that were blanked.
     pub queued: usize,
+    /// Exports of orders whose files are deleted, or written anew.
+    pub exports: u64,
 }
 
 /// Erases a customer. One that was erased before stays as it is.
@@ -131,6 +134,7 @@ pub async fn erase(tx: &mut Tx, id: i64) -> Result<Customer, StoreError> {
         replies: blank_replies(tx, &reference, &customer.reference).await?,
         parked: blank_parked(tx, &reference).await?,
         queued: blank_queued(tx, &reference).await?,
+        exports: file_jobs::erase_exports(tx).await?,
     };
     tx.audit("customers_erase", subject(id), None, Some(&erased))?;
     tx.event(EventType::CustomerErased, subject(id), &erased)?;

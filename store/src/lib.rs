@@ -13,6 +13,8 @@ pub mod customers;
 mod db;
 pub mod erasure;
 pub mod events;
+pub mod exports;
+pub mod file_jobs;
 mod filter;
 pub mod idempotency;
 pub mod locations;

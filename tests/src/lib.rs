@@ -1,5 +1,6 @@
 //! What tests of every package share.
 
+pub mod azurite;
 pub mod credential;
 pub mod postgres;
 pub mod redis;

@@ -8,6 +8,7 @@ mod azure;
 mod database;
 mod document;
 mod event_history;
+mod files;
 mod host;
 mod http;
 mod identity;
@@ -22,6 +23,7 @@ mod work;
 pub use azure::Azure;
 pub use document::document;
 pub use event_history::{EventHistory, EventRetention};
+pub use files::{BlobSettings, Files, FilesEngine};
 pub use http::Http;
 pub(crate) use identity::is_safe_url;
 pub use identity::{EntraSettings, Identity};
@@ -43,6 +45,7 @@ pub static GROUPS: &[&Group] = &[
     &service_bus::GROUP,
     &work::GROUP,
     &event_history::GROUP,
+    &files::GROUP,
     &http::GROUP,
     &identity::GROUP,
     &rate_limit::GROUP,
@@ -72,6 +75,8 @@ pub struct Settings {
     pub work: Work,
     /// Where events are kept for long; `None`: nowhere.
     pub event_history: Option<EventHistory>,
+    /// Where the files of exports and imports are, and what they may be.
+    pub files: Files,
     /// What an HTTP request may be and take.
     pub http: Http,
     /// Who may do anything.
@@ -151,6 +156,7 @@ impl Settings {
             service_bus: service_bus::read(source, reader == Reader::Handler),
             work: work::read(source),
             event_history: event_history::read(source),
+            files: files::read(source),
             http: http::read(source),
             rate_limit: rate_limit::read(source),
             telemetry,

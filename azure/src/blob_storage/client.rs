@@ -1,56 +1,52 @@
 //! The client.
 
-use super::BlobError;
+use super::{BlobAccount, BlobError};
 pub use azure_core::Bytes;
 use azure_core::{
-    credentials::{Secret, TokenCredential},
-    http::{NoFormat, RequestContent, Url},
+    credentials::TokenCredential,
+    http::{ClientOptions, NoFormat, RequestContent, StatusCode},
 };
 use azure_storage_blob::{
-    BlobContainerClient,
+    BlobContainerClient, BlobContainerClientOptions,
     models::{BlobClientUploadOptions, BlobContainerClientListBlobsOptions},
     stream::tokio::FileStream,
 };
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use time::OffsetDateTime;
-use tokio::{fs::File, time::timeout};
+use tokio::{fs::File, sync::OnceCell, time::timeout};
 
 /// How long storing one file may take.
 const PUT_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long anything else may take until its answer begins.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How the account gives access.
-#[derive(Clone)]
-pub enum Access {
-    /// With Microsoft Entra ID: the identity needs the role `Storage Blob Data Contributor`.
-    Entra(Arc<dyn TokenCredential>),
-    /// With a shared access signature (`sv=…&sig=…`): for emulators.
-    Signature(Secret),
-}
-
-/// Where the files are.
-#[derive(Clone)]
-pub struct BlobStorageOptions {
-    /// The account: `https://<account>.blob.core.windows.net/`.
-    pub endpoint: String,
-    /// The container.
-    pub container: String,
-    /// How the account gives access.
-    pub access: Access,
-}
-
 /// The files of a container; made without asking it.
 #[derive(Clone)]
 pub struct BlobStorage {
-    container: Arc<BlobContainerClient>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    account: BlobAccount,
+    container: String,
+    credential: Arc<dyn TokenCredential>,
+    /// Made when it is first needed.
+    client: OnceLock<BlobContainerClient>,
+    /// Whether an emulator has the container.
+    is_there: OnceCell<()>,
 }
 
 impl std::fmt::Debug for BlobStorage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The URL may hold a signature.
-        f.debug_struct("BlobStorage").finish_non_exhaustive()
+        f.debug_struct("BlobStorage")
+            .field("account", &self.inner.account)
+            .field("container", &self.inner.container)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,41 +65,62 @@ pub struct Blob {
 pub type Download = Pin<Box<dyn Stream<Item = Result<Bytes, BlobError>> + Send>>;
 
 impl BlobStorage {
-    /// Names the container.
-    ///
-    /// # Errors
-    /// When the endpoint is no URL of an account: `https://`, or `http://` of this machine with a signature.
-    pub fn new(options: BlobStorageOptions) -> Result<Self, BlobError> {
-        const WHERE: BlobError = BlobError::Configuration(
-            "must be https://ACCOUNT.blob.core.windows.net/ (http:// for an emulator on this machine only)",
-        );
-        let mut url: Url = options.endpoint.parse().map_err(|_| WHERE)?;
-        let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        let is_signed = matches!(options.access, Access::Signature(_));
-        let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_local && is_signed);
-        if !is_safe || url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
-            return Err(WHERE);
+    /// Names a container of an account; `credential` gives access where the account goes by Microsoft Entra ID.
+    pub fn new(account: BlobAccount, container: impl Into<String>, credential: Arc<dyn TokenCredential>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                account,
+                container: container.into(),
+                credential,
+                client: OnceLock::new(),
+                is_there: OnceCell::new(),
+            }),
         }
-        url.path_segments_mut()
-            .map_err(|()| WHERE)?
-            .pop_if_empty()
-            .push(&options.container);
-        let credential = match options.access {
-            Access::Entra(credential) => Some(credential),
-            Access::Signature(signature) => {
-                url.set_query(Some(signature.secret().trim_start_matches('?')));
-                None
+    }
+
+    fn client(&self) -> Result<&BlobContainerClient, BlobError> {
+        let inner = &*self.inner;
+        if let Some(client) = inner.client.get() {
+            return Ok(client);
+        }
+        let (url, credential) = inner.account.container(&inner.container, &inner.credential);
+        let options = BlobContainerClientOptions {
+            client_options: ClientOptions {
+                transport: Some(crate::transport::shared()?),
+                ..ClientOptions::default()
+            },
+            ..BlobContainerClientOptions::default()
+        };
+        // Two that come at once both make one; the first stays.
+        let client = BlobContainerClient::new(url, credential, Some(options))?;
+        Ok(inner.client.get_or_init(|| client))
+    }
+
+    /// An emulator starts empty: its container is made. (That of an account is whoever's who made the account.)
+    async fn prepare(&self) -> Result<(), BlobError> {
+        if !self.inner.account.is_emulator {
+            return Ok(());
+        }
+        let make = async {
+            match self.client()?.create(None).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.http_status() == Some(StatusCode::Conflict) => Ok(()),
+                Err(error) => Err(error.into()),
             }
         };
-        let container = BlobContainerClient::new(url, credential, None).map_err(|_| WHERE)?;
-        Ok(Self {
-            container: Arc::new(container),
-        })
+        self.inner.is_there.get_or_try_init(|| make).await.map(drop)
+    }
+
+    /// Asks whether files can be stored and found.
+    pub async fn check(&self) -> Result<(), BlobError> {
+        within(TIMEOUT, self.prepare()).await?;
+        self.list("", 1).await.map(drop)
     }
 
     /// Stores the contents of `file` under `name`, in place of what was there.
     pub async fn put(&self, name: &str, content_type: &str, file: File) -> Result<(), BlobError> {
         let put = async {
+            self.prepare().await?;
             // Read in parts: a file is never in memory as a whole.
             let stream = FileStream::builder(file).build().await?;
             let options = BlobClientUploadOptions {
@@ -111,7 +128,7 @@ impl BlobStorage {
                 ..BlobClientUploadOptions::default()
             };
             let content: RequestContent<Bytes, NoFormat> = azure_core::http::Body::from(stream).into();
-            self.container.blob_client(name).upload(content, Some(options)).await?;
+            self.client()?.blob_client(name).upload(content, Some(options)).await?;
             Ok(())
         };
         within(PUT_TIMEOUT, put).await
@@ -120,7 +137,7 @@ impl BlobStorage {
     /// The contents of a file.
     pub async fn get(&self, name: &str) -> Result<Download, BlobError> {
         let get = async {
-            let found = self.container.blob_client(name).download(None).await?;
+            let found = self.client()?.blob_client(name).download(None).await?;
             let contents: Download = Box::pin(found.body.map(|part| part.map_err(BlobError::from)));
             Ok(contents)
         };
@@ -135,7 +152,7 @@ impl BlobStorage {
                 ..BlobContainerClientListBlobsOptions::default()
             };
             let found: Vec<_> = self
-                .container
+                .client()?
                 .list_blobs(Some(options))?
                 .take(limit)
                 .try_collect()
@@ -156,7 +173,7 @@ impl BlobStorage {
     /// Deletes a file.
     pub async fn delete(&self, name: &str) -> Result<(), BlobError> {
         let delete = async {
-            self.container.blob_client(name).delete(None).await?;
+            self.client()?.blob_client(name).delete(None).await?;
             Ok(())
         };
         within(TIMEOUT, delete).await

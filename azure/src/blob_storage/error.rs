@@ -13,9 +13,6 @@ pub enum BlobError {
     /// No answer came in time.
     #[error("Blob storage did not answer in time")]
     TimedOut,
-    /// The settings do not say where it is.
-    #[error("{0}")]
-    Configuration(&'static str),
 }
 
 impl From<azure_core::Error> for BlobError {

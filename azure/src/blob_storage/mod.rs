@@ -1,8 +1,10 @@
 //! Files in Azure Blob storage: one container, block blobs.
 
+mod account;
 mod client;
 mod error;
 
-pub use azure_core::credentials::Secret;
-pub use client::{Access, Blob, BlobStorage, BlobStorageOptions, Bytes, Download};
+pub use account::{BlobAccount, BlobAccountError};
+use azure_core::credentials::Secret;
+pub use client::{Blob, BlobStorage, Bytes, Download};
 pub use error::BlobError;

@@ -1,19 +1,26 @@
 //! `inventory import`
 
-use crate::{
-    ALL_WELL, NEEDS_ATTENTION, database,
-    failure::Failure,
-    file::{self, Contents},
-    output::Output,
-    progress,
+use crate::{ALL_WELL, NEEDS_ATTENTION, database, failure::Failure, output::Output, progress};
+use inventory_app::catalogue::{self, CatalogueFile, ImportReport};
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
 };
-use inventory_app::catalogue::{self, ImportReport};
-use std::{fmt::Write as _, path::Path};
 
 pub(crate) async fn run(url: Option<&str>, path: &Path, output: Output) -> Result<u8, Failure> {
-    let Contents { rows, refused, ignored } = file::read(path)?;
-    if !ignored.is_empty() {
-        Output::note(&format!("columns that are not used: {}", ignored.join(", ")));
+    let bytes = read(path)?;
+    let file = CatalogueFile::new(&bytes).map_err(Failure::Input)?;
+    if !file.ignored().is_empty() {
+        Output::note(&format!("columns that are not used: {}", file.ignored().join(", ")));
+    }
+    let (mut rows, mut refused) = (Vec::new(), Vec::new());
+    for line in file {
+        match line {
+            Ok(row) => rows.push(row),
+            Err(line) => refused.push(line),
+        }
     }
     let app = database::open(url).await?;
     let bar = progress::bar("importing", rows.len());
@@ -29,6 +36,18 @@ pub(crate) async fn run(url: Option<&str>, path: &Path, output: Output) -> Resul
     } else {
         NEEDS_ATTENTION
     })
+}
+
+/// The file at `path`, or standard input for `-`.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
+    Ok(bytes)
 }
 
 fn text(report: &ImportReport) -> String {

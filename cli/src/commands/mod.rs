@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod erase_customer;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod parked;

@@ -111,6 +111,21 @@ impl Document {
         self
     }
 
+    /// The request's body is a CSV file.
+    pub(crate) fn csv_body(mut self, example: &'static str) -> Self {
+        self.body = Some(Body {
+            media_type: "text/csv",
+            schema: ObjectBuilder::new().schema_type(Type::String).into(),
+            example: json!(example),
+            #[cfg(test)]
+            read: |body| {
+                serde_json::from_slice::<String>(body)
+                    .is_ok_and(|text| inventory_app::catalogue::CatalogueFile::new(text.as_bytes()).is_ok())
+            },
+        });
+        self
+    }
+
     /// The request's body is a form of OAuth with such parameters.
     pub(crate) fn form(mut self, example: Value) -> Self {
         let mut schema = ObjectBuilder::new();

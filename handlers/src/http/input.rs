@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use inventory_domain::{Violation, account, location, order, product, stock};
+use inventory_domain::{Violation, account, file_job, location, order, product, stock};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -52,6 +52,7 @@ impl Input for account::NewClient {}
 impl Input for account::NewUser {}
 impl Input for account::AccountChanges {}
 impl Input for account::NewApiKey {}
+impl Input for file_job::NewExport {}
 
 impl Input for account::Rotation {
     const MAY_BE_ABSENT: bool = true;
@@ -66,24 +67,33 @@ impl Input for Nothing {
     const MAY_BE_ABSENT: bool = true;
 }
 
-/// Reads a body of at most `bytes_max` bytes.
-pub(crate) async fn bytes(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+/// Refuses a body that says that it is too large.
+pub(crate) fn check_length(headers: &HeaderMap, bytes_max: usize) -> Result<(), Problem> {
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > bytes_max) {
-        return Err(too_large(bytes_max));
+        Err(too_large(bytes_max))
+    } else {
+        Ok(())
     }
+}
+
+/// Why a body of at most `bytes_max` bytes was not read to its end.
+pub(crate) fn not_received(error: &(dyn std::error::Error + Send + Sync + 'static), bytes_max: usize) -> Problem {
+    if error.is::<LengthLimitError>() {
+        return too_large(bytes_max);
+    }
+    tracing::debug!(error, "a body did not arrive whole");
+    Problem::new(problem::INCOMPLETE_BODY, "the connection ended before the body did")
+}
+
+/// Reads a body of at most `bytes_max` bytes.
+pub(crate) async fn bytes(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    check_length(headers, bytes_max)?;
     match Limited::new(body, bytes_max).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(bytes_max)),
-        Err(error) => {
-            tracing::debug!(error, "a body did not arrive whole");
-            Err(Problem::new(
-                problem::INCOMPLETE_BODY,
-                "the connection ended before the body did",
-            ))
-        }
+        Err(error) => Err(not_received(&*error, bytes_max)),
     }
 }
 

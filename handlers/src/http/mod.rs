@@ -16,6 +16,7 @@ pub(crate) mod problem;
 pub(crate) mod query;
 mod request_id;
 pub(crate) mod secret;
+mod upload;
 mod viewer;
 pub(crate) mod write;
 
@@ -28,5 +29,6 @@ pub(crate) use preconditions::Known;
 pub(crate) use problem::Problem;
 pub(crate) use query::{Listing, Query};
 pub(crate) use request_id::RequestId;
+pub(crate) use upload::Upload;
 pub(crate) use viewer::Viewer;
 pub(crate) use write::Write;

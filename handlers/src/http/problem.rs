@@ -70,6 +70,8 @@ codes! {
     INTERNAL = 500 "internal", "Something went wrong";
     /// Something that is needed is away.
     UNAVAILABLE = 503 "unavailable", "A service that is needed is not available";
+    /// A part that the settings do not switch on.
+    NOT_CONFIGURED = 503 "not_configured", "This part of the program is switched off";
     /// More requests at once than can be served.
     OVERLOADED = 503 "overloaded", "Too many requests at once";
     /// The request took longer than it may.
@@ -93,6 +95,7 @@ pub(crate) const fn conflict_code(conflict: Conflict) -> Code {
         Conflict::ApiKeyNameTaken => "Another API key has this name",
         Conflict::AlreadyReplayed => "The message was replayed before",
         Conflict::NotReplayable => "The message cannot be replayed",
+        Conflict::ExportNotDone => "The export has no file yet",
     };
     Code {
         word: conflict.as_str(),
@@ -236,6 +239,7 @@ impl From<Error> for Problem {
             Error::Refused(refusal) => refusal.into(),
             Error::IdempotencyInUse => Self::new(IDEMPOTENCY_IN_PROGRESS, error.to_string()).retry_after(1),
             Error::IdempotencyMismatch => Self::new(IDEMPOTENCY_KEY_REUSED, error.to_string()),
+            Error::NotConfigured(_) => Self::new(NOT_CONFIGURED, error.to_string()),
             Error::Unavailable => Self::new(UNAVAILABLE, error.to_string()).retry_after(2),
             Error::Internal => Self::new(INTERNAL, "the fault is ours and has been logged"),
         }
@@ -274,6 +278,7 @@ mod tests {
             (Error::Refused(Refusal::invalid("/a", "b", "c")), 422, "invalid"),
             (Error::IdempotencyInUse, 409, "idempotency_in_progress"),
             (Error::IdempotencyMismatch, 422, "idempotency_key_reused"),
+            (Error::NotConfigured("x"), 503, "not_configured"),
             (Error::Unavailable, 503, "unavailable"),
             (Error::Internal, 500, "internal"),
         ] {

@@ -6,7 +6,7 @@ use super::{
 };
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
-use inventory_app::{App, Begun, Call, Caller, Work};
+use inventory_app::{App, Begun, Call, Caller, Idempotency, Work};
 use serde::Serialize;
 
 /// A request to write something.
@@ -29,23 +29,7 @@ impl<T: Input> FromRequest<Context> for Write<T> {
         let bytes = input::bytes(&parts.headers, body, context.app().settings().http.body_bytes_max).await?;
         let input = input::json(&parts.headers, &bytes)?;
         let idempotency = idempotency::read(&parts.method, parts.uri.path(), &parts.headers, &bytes)?;
-        let Caller {
-            actor,
-            request_id,
-            address,
-        } = asking(&mut parts, context);
-        Ok(Self {
-            app: context.app().clone(),
-            call: Call {
-                operation: context.operation.name,
-                actor,
-                request_id,
-                address,
-                idempotency,
-            },
-            version,
-            input,
-        })
+        Ok(Self::new(&mut parts, context, version, idempotency, input))
     }
 }
 
@@ -65,6 +49,50 @@ pub(crate) fn asking(parts: &mut http::request::Parts, context: &Context) -> Cal
 }
 
 impl<T> Write<T> {
+    /// What was asked for with such input.
+    pub(super) fn new(
+        parts: &mut http::request::Parts,
+        context: &Context,
+        version: Option<i64>,
+        idempotency: Option<Idempotency>,
+        input: T,
+    ) -> Self {
+        let Caller {
+            actor,
+            request_id,
+            address,
+        } = asking(parts, context);
+        Self {
+            app: context.app().clone(),
+            call: Call {
+                operation: context.operation.name,
+                actor,
+                request_id,
+                address,
+                idempotency,
+            },
+            version,
+            input,
+        }
+    }
+
+    /// The input by itself, for what is to be done with it before the work begins.
+    pub(crate) fn take(self) -> (Write<()>, T) {
+        let Self {
+            app,
+            call,
+            version,
+            input,
+        } = self;
+        let rest = Write {
+            app,
+            call,
+            version,
+            input: (),
+        };
+        (rest, input)
+    }
+
     /// Begins the work. Stops where it was done before under the same idempotency key.
     pub(crate) async fn begin(self) -> Result<(Work, T), Stop> {
         match self.app.begin(self.call).await? {

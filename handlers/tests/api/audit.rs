@@ -1,6 +1,6 @@
 //! Who did what, who saw whom, and how often a client may ask.
 
-use crate::client::Api;
+use crate::{client::Api, files::Folder};
 use http::Method;
 use inventory_handlers::{OPERATIONS, Trigger};
 use serde_json::{Value, json};
@@ -41,8 +41,12 @@ impl Writer {
 
 #[tokio::test]
 async fn every_write_is_in_the_audit_trail() {
+    let folder = Folder::new();
+    let files = ("FILES_DIRECTORY", folder.0.to_str().unwrap());
+    let api = Api::unstarted(&[("CLIENT_IP_HEADER", "Client-IP"), files]);
+    api.app.start().await;
     let mut writer = Writer {
-        api: api().await,
+        api,
         done: BTreeSet::new(),
     };
     let new = json!({ "sku": "TEA", "name": "Tea", "reorder_point": 3 });
@@ -130,6 +134,16 @@ async fn every_write_is_in_the_audit_trail() {
     let key = writer.write("keys_create", "/api/v1/api-keys", &[], new).await["key"]["id"].clone();
     let path = format!("/api/v1/api-keys/{key}");
     writer.write("keys_revoke", &path, &[], json!({})).await;
+    let new = json!({ "kind": "products" });
+    writer.write("exports_create", "/api/v1/exports", &[], new).await;
+    let headers = [("content-type", "text/csv"), ("x-request-id", "imports_create"), FROM];
+    let file = "sku,name,unit_price_minor,currency,on_hand\n";
+    writer
+        .api
+        .send(Method::POST, "/api/v1/imports", &headers, file)
+        .await
+        .expect(202);
+    writer.done.insert("imports_create");
 
     for operation in OPERATIONS {
         let is_write = matches!(operation.trigger, Trigger::Http { methods, .. } if methods != ["GET"])

@@ -10,6 +10,7 @@ mod catalogue;
 mod consistency;
 mod docs;
 mod entra;
+mod files;
 mod forms;
 mod orders;
 mod settings;

@@ -47,6 +47,7 @@ fn the_example_is_valid_and_says_the_defaults() {
             [
                 "DATABASE_URL",
                 "ServiceBusConnection",
+                "FILES_DIRECTORY",
                 "MIGRATE_ON_START",
                 "AZURE_FUNCTIONS_ENVIRONMENT",
             ]

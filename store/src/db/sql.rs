@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `{rows $1 r: id UUID, n BIGINT}` | `json_to_recordset($1::json) AS r(id UUID, n BIGINT)` | a subselect over `json_each($1)` |
 //! | `{lock}`, `{lock o}` | `FOR UPDATE`, `FOR UPDATE OF o` | nothing: a writing transaction has the whole database |
+//! | `{free}` | `FOR UPDATE SKIP LOCKED`: the rows that nobody else has locked | nothing, for the same reason |
 //! | `{share c}` | `FOR KEY SHARE OF c`: waits for who changes the row, then looks at it again | nothing, for the same reason |
 //! | `{new outbox after deliveries}` | the rows that the write of that name in the same [`super::WriteSet`] has just inserted | the rows whose `seq` is beyond all in the other table, which gets a row for each of them |
 //!
@@ -70,7 +71,8 @@ pub(super) fn expand(text: &str, engine: Engine) -> String {
                 out.push_str("FOR KEY SHARE OF ");
                 out.push_str(argument);
             }
-            ("lock" | "share", Engine::Sqlite) => {}
+            ("free", Engine::Postgres) => out.push_str("FOR UPDATE SKIP LOCKED"),
+            ("lock" | "share" | "free", Engine::Sqlite) => {}
             ("new", _) => out.push_str(&new(argument, engine)),
             _ => unreachable!("unknown token {{{token}}} in a statement of ours"),
         }

@@ -105,10 +105,12 @@ fn row(line: u64, sku: &str, on_hand: i64) -> ImportRow {
         sku: sku.into(),
         name: format!("Product {sku}"),
         category: Some("Tea".into()),
+        barcode: None,
         unit_price_minor: 1_800,
         currency: "USD".into(),
         on_hand,
         reorder_point: 10,
+        reorder_quantity: None,
         discontinued: line == 3,
     }
 }
@@ -155,4 +157,39 @@ pub async fn import_twice_changes_nothing_the_second_time(database: &Database) {
             .await,
         9
     );
+}
+
+pub async fn barcodes_belong_to_one_product(database: &Database) {
+    let with = |line, sku, barcode: Option<&str>| ImportRow {
+        barcode: Some(barcode.map(str::to_owned)),
+        reorder_quantity: Some(7),
+        ..row(line, sku, 1)
+    };
+    let rows = [
+        with(2, "A", Some("1")),
+        with(3, "B", Some("2")),
+        with(4, "C", Some("1")),
+        with(5, "D", None),
+    ];
+    let report = catalogue::import(database.begin(), &rows).await.unwrap();
+    assert_eq!(report.created, 3);
+    assert_eq!(
+        report.refused,
+        [catalogue::Refused {
+            line: 4,
+            detail: "barcode: product A has it".to_owned()
+        }]
+    );
+    let again = catalogue::import(database.begin(), &rows).await.unwrap();
+    assert_eq!((again.unchanged, again.refused), (3, report.refused));
+    // A file without these columns leaves them as they are; one with empty cells does not.
+    let report = catalogue::import(database.begin(), &[row(2, "A", 1)]).await.unwrap();
+    assert_eq!(report.unchanged, 1);
+    let rows = [with(2, "A", None), with(3, "B", Some("2"))];
+    let report = catalogue::import(database.begin(), &rows).await.unwrap();
+    assert_eq!((report.updated, report.unchanged), (1, 1));
+    let report = catalogue::import(database.begin(), &[with(2, "C", Some("1"))])
+        .await
+        .unwrap();
+    assert_eq!(report.created, 1);
 }

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod catalogue;
+pub mod files;
 pub mod orders;
 pub mod privacy;
 pub mod records;

@@ -110,7 +110,7 @@ pub async fn a_customer_is_erased_everywhere_and_nothing_else_changes(database: 
     let after = trail[0].after.as_ref().unwrap().get();
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(after).unwrap(),
-        serde_json::json!({ "customer_id": mine.customer_id, "replies": 1, "parked": 2, "queued": 1 })
+        serde_json::json!({ "customer_id": mine.customer_id, "replies": 1, "parked": 2, "queued": 1, "exports": 0 })
     );
 
     // Again: nothing happens, nothing is told.

@@ -1,11 +1,15 @@
 //! Loads a catalogue with its stock from rows of a file. Loading the same rows again changes nothing.
 
+mod file;
+
 use crate::{App, Caller, Error};
+pub(crate) use file::COLUMNS;
+pub use file::CatalogueFile;
 use inventory_store::catalogue as store;
 pub use inventory_store::catalogue::{ImportReport, ImportRow, Refused};
 
 /// Rows written in one transaction.
-const BATCH: usize = 500;
+pub(crate) const BATCH: usize = 500;
 
 /// Imports `rows`, keyed by SKU: products are created or changed, their stock at `MAIN` becomes what the row says. Rows that
 /// break a rule are reported by their line and keep no other row from being imported. `progress` hears how many rows are done.
