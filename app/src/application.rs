@@ -10,6 +10,7 @@ use crate::{
     outbox::{Nudge, Relay},
     rate_limit::RateLimiter,
     secrets::Keeper,
+    telemetry::{Export, Traces},
     work,
 };
 use inventory_azure::{EventHistory, KeyVault, KeyVaultOptions, ServiceBus, ServiceBusOptions, TokenCredential};
@@ -64,6 +65,7 @@ struct Inner {
     nudge: Nudge,
     rate_limiter: Option<RateLimiter>,
     access_log: AccessLog,
+    traces: Traces,
     ready: watch::Sender<bool>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -120,6 +122,8 @@ impl App {
             .map(|engine| Files::new(engine, &azure.credential));
         let secrets = Secrets::new(settings.secrets.clone(), settings.azure.key_vault.is_some());
         let rate_limiter = RateLimiter::new(&settings.rate_limit, secrets.redis_url());
+        let export = Export::of(&settings.telemetry);
+        let traces = Traces::new(export.as_ref(), settings.telemetry.sample_ratio);
         let inner = Inner {
             identity: Authenticator::new(&settings.identity, &secrets),
             secrets,
@@ -134,6 +138,7 @@ impl App {
             nudge: Nudge::default(),
             rate_limiter,
             access_log: AccessLog::default(),
+            traces,
             ready: watch::Sender::new(false),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -194,6 +199,11 @@ impl App {
 
     pub(crate) fn access_log(&self) -> &AccessLog {
         &self.inner.access_log
+    }
+
+    /// Makes the spans of traces.
+    pub fn traces(&self) -> &Traces {
+        &self.inner.traces
     }
 
     pub(crate) fn nudge(&self) -> &Nudge {
@@ -389,7 +399,7 @@ impl App {
         work::begin(self, call).await
     }
 
-    /// Stops the relay, finishing what it is sending, and closes all connections.
+    /// Stops the relay, finishing what it is sending, and closes all connections; what is left of traces is sent, if that takes no longer than a few seconds.
     pub async fn shutdown(&self) {
         self.inner.stop.cancel();
         self.inner.tasks.close();
@@ -398,6 +408,7 @@ impl App {
             service_bus.close().await;
         }
         self.inner.store.close().await;
+        self.inner.traces.shutdown().await;
     }
 }
 

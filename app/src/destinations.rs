@@ -1,9 +1,13 @@
 //! What sends to each destination of the outbox.
 
-use crate::{App, settings::EventRetention};
+use crate::{
+    App, TraceParent,
+    settings::EventRetention,
+    telemetry::{Span, SpanKind, Traces},
+};
 use inventory_azure::{EventHistory, HistoryError, HistoryEvent, OutgoingMessage, SendError, ServiceBus};
 use inventory_store::outbox::{Destination, Pending};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Sends to one destination.
 pub(crate) enum Sender<'a> {
@@ -55,7 +59,62 @@ impl From<HistoryError> for Failure {
     }
 }
 
+/// An event's way: it lies in the outbox, and is sent from there.
+pub(crate) struct Way {
+    send: Span,
+    // Ends after what is a part of it.
+    _outbox: Span,
+}
+
+impl Way {
+    /// What the event takes along.
+    fn trace(&self) -> Option<TraceParent> {
+        self.send.trace()
+    }
+
+    /// Tells that it ended badly.
+    pub(crate) fn failed(&mut self, failure: &Failure) {
+        self.send.fail(failure.detail.clone());
+    }
+}
+
 impl<'a> Sender<'a> {
+    /// The ways of events that are about to be sent, in their order.
+    pub(crate) fn ways(&self, traces: &Traces, events: &[Pending]) -> Vec<Way> {
+        events.iter().map(|event| self.way(traces, event)).collect()
+    }
+
+    /// Recorded where the event's trace is.
+    fn way(&self, traces: &Traces, event: &Pending) -> Way {
+        if !traces.is_on() || event.trace.is_none() {
+            return Way {
+                send: Span::unrecorded(event.trace),
+                _outbox: Span::unrecorded(event.trace),
+            };
+        }
+        let written = u64::try_from(event.time.micros()).unwrap_or_default();
+        let written = SystemTime::UNIX_EPOCH + Duration::from_micros(written);
+        let mut outbox = traces.start(SpanKind::Internal, "outbox", event.trace, Some(written));
+        outbox.set_with("inventory.event.type", || event.event_type.clone());
+        outbox.set_with("inventory.event.subject", || event.subject.clone());
+        let mut send = match self {
+            Self::ServiceBus { entity, .. } => {
+                let mut send = traces.start(SpanKind::Producer, format!("send {entity}"), outbox.trace(), None);
+                send.set("messaging.system", "servicebus");
+                send.set("messaging.operation.type", "send");
+                send.set("messaging.destination.name", *entity);
+                send
+            }
+            Self::EventHistory { .. } => {
+                let mut send = traces.start(SpanKind::Client, "record event", outbox.trace(), None);
+                send.set("db.system.name", "azure.cosmosdb");
+                send
+            }
+        };
+        send.set_with("messaging.message.id", || event.event_id.to_string());
+        Way { send, _outbox: outbox }
+    }
+
     /// What sends to `destination`; `None` where the settings have no such thing.
     pub(crate) fn of(app: &'a App, destination: Destination) -> Option<Self> {
         let entity = match destination {
@@ -71,11 +130,16 @@ impl<'a> Sender<'a> {
         Some(Self::ServiceBus { service_bus, entity })
     }
 
-    /// Sends events. `Err`: nothing was sent. Otherwise there is an outcome for every event, in their order.
-    pub(crate) async fn send(&self, events: &[Pending]) -> Result<Vec<Result<(), Failure>>, Failure> {
+    /// Sends events, each with its place in a trace from `ways`. `Err`: nothing was sent. Otherwise there is an outcome for every
+    /// event, in their order.
+    pub(crate) async fn send(&self, events: &[Pending], ways: &[Way]) -> Result<Vec<Result<(), Failure>>, Failure> {
         match self {
             Self::ServiceBus { service_bus, entity } => {
-                let messages: Vec<OutgoingMessage> = events.iter().map(message).collect();
+                let messages: Vec<OutgoingMessage> = events
+                    .iter()
+                    .zip(ways)
+                    .map(|(event, way)| message(event, way.trace()))
+                    .collect();
                 let outcomes = service_bus.send(entity, &messages).await?;
                 Ok(outcomes
                     .into_iter()
@@ -94,8 +158,13 @@ impl<'a> Sender<'a> {
     }
 }
 
-fn message(event: &Pending) -> OutgoingMessage {
+/// The names under which a place in a trace is sent: W3C's, and the one that Azure's SDKs write and read.
+const TRACE_PROPERTIES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
+
+fn message(event: &Pending, trace: Option<TraceParent>) -> OutgoingMessage {
+    let property = |trace: TraceParent| TRACE_PROPERTIES.map(|name| (name.to_owned(), trace.to_string().into()));
     OutgoingMessage {
+        application_properties: trace.into_iter().flat_map(property).collect(),
         message_id: event.event_id.to_string(),
         session_id: Some(event.subject.clone()),
         subject: Some(event.event_type.clone()),

@@ -38,7 +38,7 @@ mod work;
 pub use application::{App, Azure};
 pub use error::Error;
 pub use identity::Identity;
-pub use inventory_store::{Caller, Page, clock};
+pub use inventory_store::{Caller, Page, TraceParent, clock};
 pub use readiness::{CheckResult, Checks, Readiness};
 pub use secrets::Secrets;
 pub use settings::{Settings, SettingsError};

@@ -1,6 +1,9 @@
 //! Orders: taken, decided, ended.
 
-use crate::{App, Caller, Error, Page, Work, clock};
+use crate::{
+    App, Caller, Error, Page, TraceParent, Work, clock,
+    telemetry::{Span, SpanKind},
+};
 use inventory_domain::{
     limits,
     order::{self, NewOrder, NewOrderLine, OnShortage, Order},
@@ -85,6 +88,8 @@ pub struct IncomingMessage {
     pub body: String,
     /// Why the broker gave up on it, for a message of the dead-letter queue.
     pub dead_letter: Option<String>,
+    /// Where in which trace it was sent, where it says so.
+    pub trace: Option<TraceParent>,
 }
 
 /// What became of a batch.
@@ -197,8 +202,43 @@ fn read(message: &IncomingMessage) -> Result<OrderMessage, NewParked> {
         order_id,
         order,
         customer_id,
+        trace: message.trace,
         message: park(ParkReason::UnknownProduct, String::new()),
     })
+}
+
+/// Messages that are decided together, and the spans of their decisions.
+#[derive(Default)]
+struct Part {
+    messages: Vec<OrderMessage>,
+    spans: Vec<Span>,
+}
+
+/// The span of a message's decision: in the trace of the message, so that an order is one tree, and linked to the batch.
+fn span(app: &App, caller: &Caller, message: &IncomingMessage) -> Span {
+    let parent = message.trace.or(caller.trace);
+    if !app.traces().is_on() {
+        return Span::unrecorded(parent);
+    }
+    let mut span = app.traces().start(SpanKind::Consumer, "decide order", parent, None);
+    span.set("messaging.system", "servicebus");
+    span.set("messaging.operation.type", "process");
+    span.set("messaging.destination.name", QUEUE);
+    span.set_with("messaging.message.id", || message.message_id.clone());
+    if let Some(batch) = caller.trace {
+        span.link(batch);
+    }
+    span
+}
+
+/// Tells a span what became of its message.
+fn tell(span: &mut Span, outcome: Outcome) {
+    let (name, value) = match outcome {
+        Outcome::Decided(status) => ("inventory.order.status", status.as_str()),
+        Outcome::Repeated(_) => ("inventory.order.repeated", "true"),
+        Outcome::Parked(reason) => ("inventory.message.parked", reason.as_str()),
+    };
+    span.set(name, value);
 }
 
 /// Decides a batch of order messages. Each message is decided on its own: a bad one is parked and keeps no other from its
@@ -207,11 +247,21 @@ fn read(message: &IncomingMessage) -> Result<OrderMessage, NewParked> {
 /// # Errors
 /// When the database stays away; then the queue delivers the whole batch again.
 pub async fn process(app: &App, caller: &Caller, messages: Vec<IncomingMessage>) -> Result<ProcessReport, Error> {
-    let (mut readable, mut unreadable) = (Vec::with_capacity(messages.len()), Vec::new());
+    let mut readable = Part::default();
+    let mut unreadable = Vec::new();
     for message in &messages {
+        let mut span = span(app, caller, message);
         match read(message) {
-            Ok(message) => readable.push(message),
-            Err(parked) => unreadable.push(parked),
+            Ok(mut message) => {
+                message.trace = span.trace();
+                span.set_with("inventory.order.id", || message.order_id.to_string());
+                readable.messages.push(message);
+                readable.spans.push(span);
+            }
+            Err(parked) => {
+                tell(&mut span, Outcome::Parked(parked.reason));
+                unreadable.push(parked);
+            }
         }
     }
     let mut report = ProcessReport {
@@ -220,11 +270,14 @@ pub async fn process(app: &App, caller: &Caller, messages: Vec<IncomingMessage>)
     };
     let deadline = Instant::now() + app.settings().work.orders_retry_max;
     // A part that the database refuses is halved until the culprit is alone.
-    let mut parts: VecDeque<Vec<OrderMessage>> = VecDeque::from([readable]);
+    let mut parts = VecDeque::from([readable]);
     while let Some(mut part) = parts.pop_front() {
-        match persist(app, caller, &part, &unreadable, deadline).await {
+        match persist(app, caller, &part.messages, &unreadable, deadline).await {
             Ok(outcomes) => {
                 unreadable.clear();
+                for (span, outcome) in part.spans.iter_mut().zip(&outcomes) {
+                    tell(span, *outcome);
+                }
                 for outcome in outcomes {
                     match outcome {
                         Outcome::Decided(_) => report.decided += 1,
@@ -233,22 +286,29 @@ pub async fn process(app: &App, caller: &Caller, messages: Vec<IncomingMessage>)
                     }
                 }
             }
-            Err(StoreError::Data(error)) if part.len() > 1 => {
-                tracing::warn!(%error, orders = part.len(), "the database refuses a batch; halving it");
-                let rest = part.split_off(part.len() / 2);
+            Err(StoreError::Data(error)) if part.messages.len() > 1 => {
+                tracing::warn!(%error, orders = part.messages.len(), "the database refuses a batch; halving it");
+                let half = part.messages.len() / 2;
+                let rest = Part {
+                    messages: part.messages.split_off(half),
+                    spans: part.spans.split_off(half),
+                };
                 parts.push_front(rest);
                 parts.push_front(part);
             }
-            Err(StoreError::Data(error)) if part.len() == 1 => {
+            Err(StoreError::Data(error)) if part.messages.len() == 1 => {
                 tracing::error!(%error, "the database refuses an order; parking it");
                 let detail = error.to_string();
-                unreadable.extend(part.into_iter().map(|order| NewParked {
+                for span in &mut part.spans {
+                    tell(span, Outcome::Parked(ParkReason::DataRefused));
+                }
+                unreadable.extend(part.messages.into_iter().map(|order| NewParked {
                     reason: ParkReason::DataRefused,
                     detail: detail.clone(),
                     ..order.message
                 }));
                 report.parked += 1;
-                parts.push_front(Vec::new());
+                parts.push_front(Part::default());
             }
             Err(error) => return Err(error.into()),
         }
@@ -312,6 +372,7 @@ mod tests {
             delivery_count: 1,
             body: body.into(),
             dead_letter: None,
+            trace: None,
         }
     }
 

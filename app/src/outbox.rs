@@ -124,9 +124,13 @@ async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error>
     if events.is_empty() {
         return Ok(RelayReport::default());
     }
-    let outcomes = match sender.send(&events).await {
+    let mut ways = sender.ways(app.traces(), &events);
+    let outcomes = match sender.send(&events, &ways).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
+            for way in &mut ways {
+                way.failed(&error);
+            }
             tracing::warn!(%error, ?destination, events = events.len(), "a destination is away");
             store::release(app.store(), destination, owner).await?;
             return Ok(RelayReport {
@@ -135,6 +139,12 @@ async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error>
             });
         }
     };
+    for (way, outcome) in ways.iter_mut().zip(&outcomes) {
+        if let Err(failure) = outcome {
+            way.failed(failure);
+        }
+    }
+    drop(ways);
     let mut report = RelayReport::default();
     let results: Vec<(i64, Sent)> = events
         .iter()

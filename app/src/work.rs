@@ -1,6 +1,6 @@
 //! A write with its idempotency key: begun, done, and answered in one transaction.
 
-use crate::{App, Caller, Error};
+use crate::{App, Caller, Error, TraceParent};
 use inventory_store::{
     Tx,
     idempotency::{self, KeyState},
@@ -22,6 +22,8 @@ pub struct Call {
     pub request_id: String,
     /// The client's address, where the request came from one.
     pub address: Option<IpAddr>,
+    /// Where in which trace it is asked, where there is one.
+    pub trace: Option<TraceParent>,
     /// The key under which the reply is kept, where the caller gave one.
     pub idempotency: Option<Idempotency>,
 }
@@ -83,9 +85,10 @@ impl DerefMut for Work {
 
 pub(crate) async fn begin(app: &App, call: Call) -> Result<Begun, Error> {
     let scope = format!("{}\u{1f}{}", call.actor, call.operation);
-    let mut tx = app
-        .store()
-        .begin(Caller::new(call.actor, call.request_id).at(call.address));
+    let caller = Caller::new(call.actor, call.request_id)
+        .at(call.address)
+        .within(call.trace);
+    let mut tx = app.store().begin(caller);
     let key = match call.idempotency {
         None => None,
         Some(wanted) => match idempotency::claim(&mut tx, &scope, &wanted.key).await? {

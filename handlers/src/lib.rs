@@ -151,7 +151,10 @@ mod docs {
 }
 
 pub use crate::{
-    http::problem::{CODES, Code},
+    http::{
+        activity::log_context,
+        problem::{CODES, Code},
+    },
     openapi::document as openapi_document,
     operations::{OPERATIONS, Operation, Trigger},
     router::{Handler, handler},

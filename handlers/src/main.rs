@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return stop(EXIT_CONFIG, &error.to_string()),
     };
-    telemetry::init(&settings.telemetry.log_level);
+    telemetry::init(&settings.telemetry.log_level, inventory_handlers::log_context);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return stop(EXIT_FAILURE, &format!("no runtime: {error}")),

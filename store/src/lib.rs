@@ -29,5 +29,7 @@ pub mod reconcile;
 pub mod sign_in;
 pub mod stock;
 pub mod sweep;
+mod trace;
 
 pub use db::{AccessError, Authentication, Caller, Engine, Options, Page, Store, StoreError, Tx, clock};
+pub use trace::{NotATraceParent, TraceParent};

@@ -4,7 +4,7 @@
 //! is taken first and the events are read after, so every event that was committed before the lease is seen.
 
 use crate::{
-    StoreError,
+    StoreError, TraceParent,
     db::{FromRow, Reader, Run as _, Sql, Store, destination, json},
 };
 use inventory_domain::Timestamp;
@@ -48,6 +48,10 @@ pub struct Pending {
     pub event_type: String,
     /// The bytes to send.
     pub body: String,
+    /// When it was written.
+    pub time: Timestamp,
+    /// Where in which trace it was written, where there was one.
+    pub trace: Option<TraceParent>,
     /// How often it was tried.
     pub attempts: i64,
 }
@@ -60,6 +64,9 @@ impl FromRow for Pending {
             subject: row.text()?,
             event_type: row.text()?,
             body: row.text()?,
+            time: row.time()?,
+            // What is no place in a trace is no reason to keep an event back.
+            trace: row.text_opt()?.and_then(|text| text.parse().ok()),
             attempts: row.int()?,
         })
     }
@@ -91,7 +98,7 @@ pub async fn claim(
          WHERE relay_leases.expires_at <= $4",
     );
     static READ: Sql = Sql::new(
-        "SELECT o.seq, o.event_id, o.subject, o.type, o.body, d.attempts
+        "SELECT o.seq, o.event_id, o.subject, o.type, o.body, o.time, o.traceparent, d.attempts
          FROM relay_leases x JOIN deliveries d ON d.destination = x.destination AND d.subject = x.subject AND d.state = 'pending'
          JOIN outbox o ON o.seq = d.seq WHERE x.destination = $1 AND x.owner = $2 ORDER BY o.seq LIMIT $3",
     );

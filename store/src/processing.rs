@@ -5,7 +5,7 @@
 //! written in one go.
 
 use crate::{
-    StoreError,
+    StoreError, TraceParent,
     db::{Caller, Store, json},
     names::{self, Ordering},
     orders::{self, Ending, LoadedOrder, NewReservationRow, OrderRows, subject},
@@ -36,6 +36,8 @@ pub struct OrderMessage {
     pub order: NewOrder,
     /// The customer's id, which then stands for [`NewOrder::customer`]: our own events carry no reference.
     pub customer_id: Option<i64>,
+    /// Where in which trace it is decided; `None`: where the batch is.
+    pub trace: Option<TraceParent>,
     /// The message, to be parked where the database knows that it cannot be decided.
     pub message: NewParked,
 }
@@ -154,7 +156,7 @@ async fn try_process(
 
     // What is to be decided now, in the order of the batch; what was decided before answers as it did.
     let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
-    let mut to_decide: Vec<(Order, Vec<ProductStatus>, bool)> = Vec::new();
+    let mut to_decide: Vec<(Order, Vec<ProductStatus>, bool, Option<TraceParent>)> = Vec::new();
     let mut position: HashMap<Uuid, usize> = HashMap::new();
     let mut repeats: Vec<(usize, usize)> = Vec::new();
     for (index, (message, wanted)) in messages.iter().zip(wanted).enumerate() {
@@ -190,9 +192,10 @@ async fn try_process(
                 let is_known = earlier.is_some();
                 position.insert(order.id, to_decide.len());
                 outcomes[index] = Some(Outcome::Decided(OrderStatus::Pending));
+                let trace = message.trace.or(caller.trace);
                 let entry = match known.remove(&order.id) {
-                    Some(loaded) => (loaded.order, loaded.product_status, is_known),
-                    None => (order, statuses, is_known),
+                    Some(loaded) => (loaded.order, loaded.product_status, is_known, trace),
+                    None => (order, statuses, is_known, trace),
                 };
                 to_decide.push(entry);
             }
@@ -211,9 +214,10 @@ async fn try_process(
         .collect();
     let demands: Vec<Demand> = to_decide
         .iter()
-        .map(|(order, statuses, _)| demand(order, statuses))
+        .map(|(order, statuses, ..)| demand(order, statuses))
         .collect();
-    for (decision, (order, _, is_known)) in allocation::decide(&demands, &levels).into_iter().zip(&mut to_decide) {
+    for (decision, (order, _, is_known, trace)) in allocation::decide(&demands, &levels).into_iter().zip(&mut to_decide)
+    {
         order.status = decision.status;
         order.reason = decision.reason;
         order.decided_at = Some(now);
@@ -248,7 +252,7 @@ async fn try_process(
             rows.insert(order)?;
         }
         tx.audit("orders_process", subject(order.id), None, Some(&order.record()))?;
-        tx.event(decided_event(order.status), subject(order.id), &order.record())?;
+        tx.event_within(*trace, decided_event(order.status), subject(order.id), &order.record())?;
     }
     for (index, outcome) in outcomes.iter_mut().enumerate() {
         if let (Some(Outcome::Decided(status)), Some(at)) = (outcome, position.get(&messages[index].order_id)) {

@@ -29,7 +29,7 @@ pub(crate) use identity::is_safe_url;
 pub use identity::{EntraSettings, Identity};
 pub use rate_limit::RateLimit;
 pub use setting::{Group, Kind, Setting};
-pub use telemetry::Telemetry;
+pub use telemetry::{Otlp, Telemetry};
 pub use work::Work;
 
 use crate::secrets::SecretValues;

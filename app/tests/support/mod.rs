@@ -240,6 +240,7 @@ async fn begin(app: &App) -> Result<inventory_app::Work, Error> {
         operation: "test",
         actor: "test".to_owned(),
         address: None,
+        trace: None,
         request_id: Uuid::new_v4().to_string(),
         idempotency: None,
     };

@@ -197,6 +197,7 @@ async fn begin(app: &App, operation: &'static str) -> Result<Work, Error> {
         operation,
         actor: caller.actor,
         address: None,
+        trace: None,
         request_id: caller.request_id,
         idempotency: None,
     };

@@ -11,6 +11,7 @@ pub(crate) async fn run(url: Option<&str>, customer: &str, output: Output) -> Re
         actor: caller.actor,
         request_id: caller.request_id,
         address: None,
+        trace: None,
         idempotency: None,
     };
     let erased = customers::erase_named(&app, call, customer).await;

@@ -141,6 +141,7 @@ async fn replay_one(app: &App, id: i64) -> Result<(), Error> {
         actor: caller.actor,
         request_id: caller.request_id,
         address: None,
+        trace: None,
         idempotency: None,
     };
     if let Begun::Work(mut work) = app.begin(call).await? {

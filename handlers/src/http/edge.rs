@@ -1,7 +1,9 @@
 //! What happens around every handler, in one layer: request id, limits, readiness, time-out, panics, problems, access log.
 
 use super::{
-    Context, Problem, RequestId, identity,
+    Context, Problem, RequestId,
+    activity::{self, Activity},
+    identity,
     limit::{self, Counted},
     problem,
     request_id::X_REQUEST_ID,
@@ -28,15 +30,20 @@ const READY_WAIT_MAX: Duration = Duration::from_secs(5);
 const RETRY_AFTER_SECONDS: u16 = 2;
 
 /// The layer around a handler.
-pub(crate) async fn edge(State(context): State<Context>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn edge(State(context): State<Context>, request: Request, next: Next) -> Response {
     let request_id = RequestId::of(request.headers());
+    let activity = Activity::begin(&context, request.method(), request.headers(), request_id.clone());
+    activity.scope(answer(&context, request, next, request_id)).await
+}
+
+async fn answer(context: &Context, mut request: Request, next: Next, request_id: RequestId) -> Response {
     let uri = request.uri().clone();
     let log = tracing::enabled!(tracing::Level::DEBUG).then(|| (Instant::now(), request.method().clone()));
 
     let mut counted = None;
-    let response = match admit(&context, &mut request, &request_id, &mut counted).await {
+    let response = match admit(context, &mut request, &request_id, &mut counted).await {
         Ok(permit) => {
-            let response = guarded(&context, request, next).await;
+            let response = guarded(context, request, next).await;
             drop(permit);
             response
         }
@@ -52,14 +59,18 @@ pub(crate) async fn edge(State(context): State<Context>, mut request: Request, n
     if let Some((started, method)) = log {
         tracing::debug!(
             %method,
-            path = uri.path(),
-            function = context.operation.name,
             status = response.status().as_u16(),
             micros = started.elapsed().as_micros() as u64,
-            request_id = request_id.as_str(),
             "answered"
         );
     }
+    activity::tell(|span| {
+        let status = response.status();
+        span.set("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            span.fail("");
+        }
+    });
     response
 }
 
@@ -111,6 +122,7 @@ async fn admit<'a>(
         counted.refusal()?;
     }
     let identity = identity?;
+    activity::identified(&identity);
     request.extensions_mut().insert((identity, request_id.clone()));
     Ok(permit)
 }
@@ -122,7 +134,7 @@ async fn guarded(context: &Context, request: Request, next: Next) -> Response {
     let result = if operation.trigger.is_http() {
         let limit = context.app().settings().http.request_timeout;
         let Ok(result) = tokio::time::timeout(limit, handler).await else {
-            tracing::warn!(function = operation.name, "a request took too long");
+            tracing::warn!("a request took too long");
             return Problem::new(problem::TIMED_OUT, "the request took too long and was given up")
                 .retry_after(RETRY_AFTER_SECONDS)
                 .into_response();
@@ -133,7 +145,7 @@ async fn guarded(context: &Context, request: Request, next: Next) -> Response {
         handler.await
     };
     result.unwrap_or_else(|_| {
-        tracing::error!(function = operation.name, "a handler panicked");
+        tracing::error!("a handler panicked");
         Problem::from(inventory_app::Error::Internal).into_response()
     })
 }

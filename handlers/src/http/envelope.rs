@@ -4,9 +4,9 @@
 //! text, objects arrive as they are. So each value is read as what it is, and where that is a string, as what the string
 //! holds. An answer is JSON with status 200 and never empty: an empty one would hang until the host's time-out.
 
-use super::{Answer, Context, Problem, idempotency::hex, input, json, problem, write};
+use super::{Answer, Context, Problem, activity, idempotency::hex, input, json, problem, write};
 use axum::extract::{FromRequest, Request};
-use inventory_app::{App, Caller, orders::IncomingMessage};
+use inventory_app::{App, Caller, TraceParent, orders::IncomingMessage};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
@@ -80,6 +80,11 @@ impl FromRequest<Context> for Batch {
             tracing::error!(detail, "an invocation cannot be read");
             Problem::new(problem::MALFORMED_ENVELOPE, detail)
         })?;
+        activity::tell(|span| {
+            for trace in messages.iter().filter_map(|message| message.trace) {
+                span.link(trace);
+            }
+        });
         Ok(Self {
             app: context.app().clone(),
             caller: write::asking(&mut parts, context),
@@ -107,6 +112,7 @@ fn messages(envelope: &[u8]) -> Result<Vec<IncomingMessage>, String> {
             message_id: metadata.message_id(index, &body),
             delivery_count: metadata.delivery_counts.get(index).copied().flatten().unwrap_or(1),
             dead_letter: metadata.dead_letter(index),
+            trace: metadata.trace(index),
             body,
         })
         .collect())
@@ -219,6 +225,14 @@ impl Metadata {
         format!("body:{}", hex(&Sha256::digest(body.as_bytes())))
     }
 
+    /// Where in which trace the message was sent: as W3C names it, else as Azure's SDKs do.
+    fn trace(&self, index: usize) -> Option<TraceParent> {
+        let properties = self.properties.get(index)?.as_ref()?;
+        ["traceparent", "Diagnostic-Id"]
+            .iter()
+            .find_map(|name| properties.get(*name)?.as_str()?.parse().ok())
+    }
+
     /// Why the broker gave up on the message: `reason: description`.
     fn dead_letter(&self, index: usize) -> Option<String> {
         // A property of the message, or beside the properties, where newer hosts put it.
@@ -324,6 +338,30 @@ mod tests {
             "Metadata": { "MessageId": "\"m-1\"", "DeliveryCount": "2" }
         }));
         assert_eq!((found[0].message_id.as_str(), found[0].delivery_count), ("m-1", 2));
+    }
+
+    #[test]
+    fn a_message_tells_its_place_in_a_trace() {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let other = trace.replace("b7ad", "c7ad");
+        let properties = json!([
+            { "traceparent": trace, "Diagnostic-Id": other },
+            { "Diagnostic-Id": trace },
+            { "traceparent": "nonsense", "Diagnostic-Id": trace },
+            { "traceparent": 7 },
+            {},
+            null,
+        ]);
+        let found = read(&json!({
+            "Data": { "messages": json!(["a", "b", "c", "d", "e", "f", "g"]).to_string() },
+            "Metadata": { "ApplicationPropertiesArray": properties.to_string() }
+        }));
+        let traces: Vec<_> = found
+            .iter()
+            .map(|message| message.trace.map(|t| t.to_string()))
+            .collect();
+        let trace = Some(trace.to_owned());
+        assert_eq!(traces, [trace.clone(), trace.clone(), trace, None, None, None, None]);
     }
 
     #[test]

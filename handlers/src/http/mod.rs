@@ -1,5 +1,6 @@
 //! What every function needs of HTTP: reading requests, writing answers and problems, and the edge around them.
 
+pub(crate) mod activity;
 mod address;
 mod answer;
 mod context;

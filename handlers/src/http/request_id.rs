@@ -6,7 +6,7 @@ use uuid::Uuid;
 /// The header that carries it.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The host's id of the invocation.
-const INVOCATION_ID: HeaderName = HeaderName::from_static("x-azure-functions-invocationid");
+pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("x-azure-functions-invocationid");
 /// Longer ones are somebody's mistake; they would end in every log line.
 const CHARS_MAX: usize = 128;
 

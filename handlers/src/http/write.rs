@@ -1,8 +1,8 @@
 //! The request of a write: who asks, what for, from which version, and under which idempotency key.
 
 use super::{
-    Answer, Context, Identity, Input, Problem, RequestId, Stop, answer, idempotency, input, preconditions, query,
-    secret::Once,
+    Answer, Context, Identity, Input, Problem, RequestId, Stop, activity, answer, idempotency, input, preconditions,
+    query, secret::Once,
 };
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
@@ -45,7 +45,9 @@ pub(crate) fn caller(parts: &mut http::request::Parts) -> (Identity, RequestId) 
 pub(crate) fn asking(parts: &mut http::request::Parts, context: &Context) -> Caller {
     let (identity, request_id) = caller(parts);
     let address = context.shared.client_address.of(&parts.headers);
-    Caller::new(identity.actor(), request_id.as_str()).at(address)
+    Caller::new(identity.actor(), request_id.as_str())
+        .at(address)
+        .within(activity::trace())
 }
 
 impl<T> Write<T> {
@@ -61,6 +63,7 @@ impl<T> Write<T> {
             actor,
             request_id,
             address,
+            trace,
         } = asking(parts, context);
         Self {
             app: context.app().clone(),
@@ -69,6 +72,7 @@ impl<T> Write<T> {
                 actor,
                 request_id,
                 address,
+                trace,
                 idempotency,
             },
             version,

@@ -30,6 +30,7 @@ impl Api {
             operation: "tests",
             actor: "tests".to_owned(),
             address: None,
+            trace: None,
             request_id: "tests".to_owned(),
             idempotency: None,
         };

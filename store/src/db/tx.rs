@@ -2,6 +2,7 @@
 //! commits, in the same transaction as the changes (invariant I6).
 
 use super::{Arg, Engine, FromRow, Reader, Run, Sql, Store, StoreError, Write, WriteSet, arg, clock, json, pool::Pool};
+use crate::TraceParent;
 use inventory_domain::{
     Timestamp,
     event::{Event, EventType},
@@ -32,6 +33,8 @@ pub struct Caller {
     pub request_id: String,
     /// The client's address, where the request came from one.
     pub address: Option<IpAddr>,
+    /// Where in which trace it is done, where there is one.
+    pub trace: Option<TraceParent>,
 }
 
 impl Caller {
@@ -41,7 +44,15 @@ impl Caller {
             actor: actor.into(),
             request_id: request_id.into(),
             address: None,
+            trace: None,
         }
+    }
+
+    /// The same caller, at this place in a trace.
+    #[must_use]
+    pub const fn within(mut self, trace: Option<TraceParent>) -> Self {
+        self.trace = trace;
+        self
     }
 
     /// The same caller, at this address.
@@ -81,6 +92,8 @@ pub(crate) struct EventRow {
     event_type: EventType,
     body: String,
     time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<TraceParent>,
 }
 
 /// Where events of a type go.
@@ -119,9 +132,9 @@ pub(crate) const RECORDS: &[Write] = &[
     // The sequence number is taken here, after the row locks: events of one subject have numbers in the order of commit.
     Write {
         name: "outbox",
-        sql: "INSERT INTO outbox (event_id, subject, type, body, time)
-              SELECT event_id, subject, type, body, time
-              FROM {rows $rows r: event_id UUID, subject TEXT, type TEXT, body TEXT, time BIGINT}
+        sql: "INSERT INTO outbox (event_id, subject, type, body, time, traceparent)
+              SELECT event_id, subject, type, body, time, traceparent
+              FROM {rows $rows r: event_id UUID, subject TEXT, type TEXT, body TEXT, time BIGINT, traceparent TEXT}
               RETURNING seq, type, subject",
     },
     Write {
@@ -289,6 +302,17 @@ impl Tx {
         subject: String,
         data: &T,
     ) -> Result<(), StoreError> {
+        self.event_within(self.caller.trace, event_type, subject, data)
+    }
+
+    /// As [`Tx::event`], at another place in a trace than the caller's.
+    pub(crate) fn event_within<T: Serialize>(
+        &mut self,
+        trace: Option<TraceParent>,
+        event_type: EventType,
+        subject: String,
+        data: &T,
+    ) -> Result<(), StoreError> {
         let event_id = Uuid::now_v7();
         let body = json(&Event::new(event_id, event_type, &subject, self.now, data))?;
         self.route(event_type, destination::EVENTS_TOPIC);
@@ -304,6 +328,7 @@ impl Tx {
             event_type,
             body,
             time: self.now.micros(),
+            traceparent: trace,
         });
         Ok(())
     }
@@ -328,6 +353,7 @@ impl Tx {
             event_type,
             body,
             time: self.now.micros(),
+            traceparent: self.caller.trace,
         });
     }
 

@@ -141,6 +141,7 @@ pub fn message(order_id: Uuid, order: NewOrder) -> OrderMessage {
         order_id,
         order,
         customer_id: None,
+        trace: None,
         message: parked(&order_id.to_string(), "{}"),
     }
 }
