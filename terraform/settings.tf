@@ -39,6 +39,12 @@ locals {
       COSMOS_CONTAINER       = module.cosmos.container
       EVENT_HISTORY_TTL_DAYS = tostring(var.event_history_ttl_days)
 
+      # Files of exports and imports.
+      BLOB_STORAGE_ENDPOINT  = module.storage.files_endpoint
+      BLOB_STORAGE_CONTAINER = module.storage.files_container
+      FILES_RETENTION_DAYS   = tostring(var.files_retention_days)
+      IMPORT_BYTES_MAX       = "10485760"
+
       # HTTP. Environments that share a key differ in their audience.
       BODY_BYTES_MAX          = "262144"
       REQUEST_TIMEOUT_SECONDS = "30"

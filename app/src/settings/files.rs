@@ -32,7 +32,7 @@ static CONTAINER: Setting = Setting::text(
 static RETENTION: Setting = Setting::number(
     "FILES_RETENTION_DAYS",
     7,
-    1..=365,
+    1..=3_650,
     "How long exports, imports and their files are kept.",
 );
 static IMPORT_BYTES_MAX: Setting = Setting::number(
