@@ -1,6 +1,7 @@
-# Settings of the program, and of the Functions host what its triggers name. `tests/tests/terraform_settings.rs` reads this file
-# and holds the names against those that the program knows: every name here must be one of them, and every one of them must
-# stand here or in the list of those that Azure does not need. So this file has maps of settings and nothing else.
+# Settings of the program, and of the Functions host what its triggers name. `cli/tests/terraform.rs` reads this file and holds
+# the names against those that the program knows: every name here must be one of them, and every one of them must stand here
+# or, with a reason, in the test's list of those that Azure does not need. The program must start with what is set here. So
+# this file has maps of settings and nothing else.
 #
 # No secret is here: DATABASE_PASSWORD, JWT_KEYS and WEBHOOK_MASTER_KEY are in the Key Vault, or do not exist.
 
