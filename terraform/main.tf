@@ -58,6 +58,7 @@ module "storage" {
   location                      = var.location
   tags                          = local.tags
   app_principal_id              = azurerm_user_assigned_identity.app.principal_id
+  deployers                     = var.deployers
   replication                   = var.storage_replication
   public_network_access_enabled = var.public_network_access_enabled
   allowed_ip_addresses          = var.allowed_ip_addresses

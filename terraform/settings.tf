@@ -61,9 +61,16 @@ locals {
       CLIENT_IP_HEADER    = local.is_behind_front_door ? "X-Azure-ClientIP" : "Client-IP"
       CLIENT_IP_HOP       = "1"
 
-      # Telemetry.
-      ENVIRONMENT = var.environment
-      LOG_LEVEL   = var.log_level
+      # Telemetry. Where it goes stands in the app's site_config (application_insights_connection_string).
+      ENVIRONMENT             = var.environment
+      LOG_LEVEL               = var.log_level
+      OTEL_SERVICE_NAME       = "inventory"
+      OTEL_TRACES_SAMPLER_ARG = tostring(var.trace_sample_ratio)
+    },
+    var.redis == null ? {} : {
+      REDIS_URL                  = module.redis[0].url
+      REDIS_AUTHENTICATION       = "entra"
+      REDIS_TIMEOUT_MILLISECONDS = "50"
     },
     var.entra == null ? {} : {
       ENTRA_ISSUER   = "https://login.microsoftonline.com/${data.azurerm_client_config.current.tenant_id}/v2.0"

@@ -407,6 +407,11 @@ variable "files_retention_days" {
   nullable    = false
   type        = number
   default     = 30
+
+  validation {
+    condition     = var.files_retention_days >= 1 && var.files_retention_days <= 365
+    error_message = "files_retention_days must be 1 to 365."
+  }
 }
 
 variable "redis" {
@@ -425,6 +430,13 @@ variable "secrets_officers" {
   description = "Object ids of who writes and rotates secrets in the Key Vault."
   nullable    = false
   type        = set(string)
+  default     = []
+}
+
+variable "deployers" {
+  description = "Object ids of who puts packages where the app runs them from: the identity of the pipeline that deploys."
+  type        = set(string)
+  nullable    = false
   default     = []
 }
 
@@ -454,6 +466,18 @@ variable "log_level" {
   validation {
     condition     = can(regex("^(error|warn|info|debug|trace)(,[a-z_:]+=(error|warn|info|debug|trace))*$", var.log_level))
     error_message = "log_level must be error, warn, info, debug or trace, then by part: info,inventory_store=debug."
+  }
+}
+
+variable "trace_sample_ratio" {
+  description = "The part of the traces that begin here which is recorded, from 0 to 1."
+  type        = number
+  nullable    = false
+  default     = 1
+
+  validation {
+    condition     = var.trace_sample_ratio >= 0 && var.trace_sample_ratio <= 1
+    error_message = "trace_sample_ratio must be 0 to 1."
   }
 }
 

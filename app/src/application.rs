@@ -9,7 +9,8 @@ use crate::{
     identity::Authenticator,
     outbox::{Nudge, Relay},
     rate_limit::RateLimiter,
-    secrets::Keeper,
+    redis_token,
+    secrets::{Keeper, SecretString},
     telemetry::{Export, Traces},
     work,
 };
@@ -62,6 +63,8 @@ struct Inner {
     files: Option<Files>,
     /// Who works on a file, one at a time.
     files_turn: Mutex<()>,
+    /// Where Redis is, with a token that is good; `None`: the secrets say it.
+    redis_urls: Option<watch::Sender<Option<SecretString>>>,
     nudge: Nudge,
     rate_limiter: Option<RateLimiter>,
     access_log: AccessLog,
@@ -121,7 +124,11 @@ impl App {
             .as_ref()
             .map(|engine| Files::new(engine, &azure.credential));
         let secrets = Secrets::new(settings.secrets.clone(), settings.azure.key_vault.is_some());
-        let rate_limiter = RateLimiter::new(&settings.rate_limit, secrets.redis_url());
+        let redis_urls = settings.rate_limit.has_redis_token.then(|| watch::Sender::new(None));
+        let redis_url = redis_urls
+            .as_ref()
+            .map_or_else(|| secrets.redis_url(), watch::Sender::subscribe);
+        let rate_limiter = RateLimiter::new(&settings.rate_limit, redis_url);
         let export = Export::of(&settings.telemetry);
         let traces = Traces::new(export.as_ref(), settings.telemetry.sample_ratio);
         let inner = Inner {
@@ -135,6 +142,7 @@ impl App {
             event_history,
             files,
             files_turn: Mutex::new(()),
+            redis_urls,
             nudge: Nudge::default(),
             rate_limiter,
             access_log: AccessLog::default(),
@@ -259,10 +267,20 @@ impl App {
             azure,
             store,
             database_token,
+            redis_urls,
             stop,
             tasks,
             ..
         } = &*self.inner;
+        if let Some(urls) = redis_urls {
+            let credential = Arc::clone(&azure.credential);
+            tasks.spawn(redis_token::keep(
+                credential,
+                secrets.redis_url(),
+                urls.clone(),
+                stop.clone(),
+            ));
+        }
         if let Some(health) = database_token {
             let credential = Arc::clone(&azure.credential);
             tasks.spawn(database_token::keep(

@@ -29,6 +29,7 @@ mod pause;
 pub mod products;
 pub mod rate_limit;
 mod readiness;
+mod redis_token;
 pub mod secrets;
 pub mod settings;
 pub mod stock;

@@ -12,6 +12,22 @@ use std::{
 /// Settings of the program that no function app in Azure has, and why.
 const NOT_IN_AZURE: &[(&str, &str)] = &[
     (
+        "BLOB_STORAGE_CONNECTION_STRING",
+        "a secret: the account is opened by identity",
+    ),
+    ("FILES_DIRECTORY", "files are in Blob storage"),
+    (
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        "the provider sets it (application_insights_connection_string)",
+    ),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry goes to Application Insights"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "telemetry goes to Application Insights"),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "its default is right"),
+    (
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "the environment and the version are said without it",
+    ),
+    (
         "DATABASE_PASSWORD",
         "a secret, and nobody has one: tokens of the app's identity",
     ),
@@ -19,11 +35,6 @@ const NOT_IN_AZURE: &[(&str, &str)] = &[
     ("WEBHOOK_MASTER_KEY", "a secret: in the Key Vault"),
     ("ServiceBusConnection", "a secret: the namespace is opened by identity"),
     ("COSMOS_KEY", "a secret: the account is opened by identity"),
-    (
-        "REDIS_URL",
-        "a secret: in the Key Vault, where there is a Redis that wants one",
-    ),
-    ("REDIS_TIMEOUT_MILLISECONDS", "its default is right"),
     (
         "EVENT_HISTORY_TTL_DAYS_BY_TYPE",
         "its default, one time for all events, is right",
@@ -40,10 +51,21 @@ const NOT_IN_AZURE: &[(&str, &str)] = &[
 ];
 
 /// Settings that only some environments have.
-const IN_SOME: &[&str] = &["ENTRA_ISSUER", "ENTRA_AUDIENCE", "ENTRA_ROLE_MAP"];
+const IN_SOME: &[&str] = &[
+    "ENTRA_ISSUER",
+    "ENTRA_AUDIENCE",
+    "ENTRA_ROLE_MAP",
+    "REDIS_URL",
+    "REDIS_AUTHENTICATION",
+    "REDIS_TIMEOUT_MILLISECONDS",
+];
 
 /// What stands for values that Terraform knows when it applies.
 const APPLIED: &[(&str, &str)] = &[
+    ("BLOB_STORAGE_ENDPOINT", "https://st.blob.core.windows.net/"),
+    ("BLOB_STORAGE_CONTAINER", "files"),
+    ("FILES_RETENTION_DAYS", "90"),
+    ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
     (
         "DATABASE_URL",
         "postgres://id-inventory-prd-wh1@psql.postgres.database.azure.com:6432/inventory?sslmode=verify-full",
@@ -66,6 +88,10 @@ const APPLIED: &[(&str, &str)] = &[
     ("RATE_LIMIT_WINDOW", "60"),
     ("CLIENT_IP_HEADER", "X-Azure-ClientIP"),
     ("ENVIRONMENT", "production"),
+    (
+        "REDIS_URL",
+        "rediss://00000000-0000-0000-0000-0000000000b1@redis.westeurope.redis.azure.net:10000",
+    ),
     ("LOG_LEVEL", "info"),
     (
         "ENTRA_ISSUER",
@@ -86,6 +112,7 @@ const UNTAGGED: &[&str] = &[
     "azurerm_cosmosdb_sql_container",
     "azurerm_cosmosdb_sql_database",
     "azurerm_cosmosdb_sql_role_assignment",
+    "azurerm_federated_identity_credential",
     "azurerm_managed_redis_access_policy_assignment",
     "azurerm_monitor_diagnostic_setting",
     "azurerm_nat_gateway_public_ip_association",
@@ -173,7 +200,7 @@ fn members<'e>(expression: &'e Expression, found: &mut Vec<(String, &'e Expressi
 fn set() -> BTreeMap<String, Option<String>> {
     let body = parse(&terraform().join("settings.tf"));
     let mut found = Vec::new();
-    for structure in body.iter() {
+    for structure in &body {
         let Structure::Block(Block { identifier, body, .. }) = structure else {
             panic!("settings.tf has locals and nothing else");
         };
@@ -349,5 +376,132 @@ fn tests_of_environments_hand_over_every_variable() {
             .map(|attribute| attribute.key().to_owned())
             .collect();
         assert_eq!(handed, variables, "{environment}");
+    }
+}
+
+/// The members of a map, by name.
+fn object(expression: &Expression) -> BTreeMap<String, &Expression> {
+    let Expression::Object(object) = expression else {
+        panic!("a map, not {expression:?}");
+    };
+    object
+        .iter()
+        .map(|(key, value)| match key {
+            ObjectKey::Identifier(name) => (name.to_string(), value),
+            key => panic!("a word, not {key:?}"),
+        })
+        .collect()
+}
+
+/// What a file's `locals` say under a name.
+fn local(body: &Body, name: &str) -> Expression {
+    blocks(body, "locals")
+        .find_map(|locals| attribute(&locals.body, name))
+        .cloned()
+        .unwrap_or_else(|| panic!("no local {name}"))
+}
+
+/// Every alert's description has the address of a page; the table of pages says how bad each is.
+#[test]
+fn every_alert_has_its_runbook() {
+    let body = parse(&terraform().join("modules/monitoring/alerts.tf"));
+    let mut alerts = BTreeMap::new();
+    for group in ["query_alerts", "metric_alerts"] {
+        for (name, alert) in object(&local(&body, group)) {
+            let Expression::Number(severity) = object(alert)["severity"] else {
+                panic!("{name}: the severity is a number");
+            };
+            alerts.insert(name, severity.as_u64().unwrap());
+        }
+    }
+    // No rule of Azure Monitor, so it has no severity there: the budget.
+    alerts.insert("budget".to_owned(), 3);
+
+    let runbooks = terraform().join("../docs/runbooks");
+    let index = fs::read_to_string(runbooks.join("README.md")).unwrap();
+    let mut listed = BTreeMap::new();
+    for row in index.lines().filter(|line| line.starts_with("| [")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [page, _, severity] = cells[..] else { continue };
+        let name = page.split_once(']').unwrap().0.trim_start_matches('[');
+        assert_eq!(page, format!("[{name}]({name}.md)"));
+        assert!(runbooks.join(format!("{name}.md")).is_file(), "{name}");
+        listed.insert(name.to_owned(), severity.parse::<u64>().unwrap());
+    }
+    assert_eq!(listed, alerts);
+}
+
+fn word<'b>(body: &'b Body, name: &str) -> &'b str {
+    match attribute(body, name) {
+        Some(Expression::String(text)) => text,
+        other => panic!("{name} is a text, not {other:?}"),
+    }
+}
+
+/// No schema was at hand for the provider of this folder, so what it must say is read from it.
+#[test]
+fn the_repository_is_guarded() {
+    let folder = terraform().join("azuredevops");
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
+    for path in files(&folder, ".tf") {
+        for resource in blocks(&parse(&path), "resource") {
+            let kind = label(resource, 0);
+            let says = |name: &str| attribute(&resource.body, name).cloned();
+            *met.entry(kind.to_owned()).or_default() += 1;
+            if kind.starts_with("azuredevops_branch_policy_") {
+                for name in ["enabled", "blocking"] {
+                    assert_eq!(says(name), Some(Expression::Bool(true)), "{kind}: {name}");
+                }
+                let settings = blocks(&resource.body, "settings").next().unwrap();
+                let scope = blocks(&settings.body, "dynamic").next().unwrap();
+                assert_eq!(label(scope, 0), "scope", "{kind} holds for all protected branches");
+            }
+            match kind {
+                "azuredevops_branch_policy_min_reviewers" => {
+                    let settings = &blocks(&resource.body, "settings").next().unwrap().body;
+                    assert_eq!(attribute(settings, "reviewer_count"), Some(&Expression::from(2)));
+                    assert_eq!(
+                        attribute(settings, "submitter_can_vote"),
+                        Some(&Expression::Bool(false))
+                    );
+                    assert_eq!(
+                        attribute(settings, "last_pusher_cannot_approve"),
+                        Some(&Expression::Bool(true))
+                    );
+                }
+                "azuredevops_git_permissions" => {
+                    let permissions = says("permissions").unwrap();
+                    for name in ["ForcePush", "PolicyExempt", "PullRequestBypassPolicy"] {
+                        assert_eq!(object(&permissions)[name], &Expression::from("Deny"), "{name}");
+                    }
+                }
+                "azuredevops_check_approval" => {
+                    assert_eq!(says("requester_can_approve"), Some(Expression::Bool(false)));
+                }
+                "azuredevops_serviceendpoint_azurerm" => {
+                    assert_eq!(
+                        word(&resource.body, "service_endpoint_authentication_scheme"),
+                        "WorkloadIdentityFederation"
+                    );
+                    let credentials = &blocks(&resource.body, "credentials").next().unwrap().body;
+                    assert!(attribute(credentials, "serviceprincipalkey").is_none());
+                }
+                "azuredevops_variable_group" => assert_eq!(says("allow_access"), Some(Expression::Bool(false))),
+                _ => {}
+            }
+        }
+    }
+    for kind in [
+        "azuredevops_branch_policy_min_reviewers",
+        "azuredevops_branch_policy_work_item_linking",
+        "azuredevops_branch_policy_build_validation",
+        "azuredevops_git_permissions",
+        "azuredevops_environment",
+        "azuredevops_check_approval",
+        "azuredevops_serviceendpoint_azurerm",
+        "azuredevops_variable_group",
+        "azuredevops_build_definition",
+    ] {
+        assert!(met.contains_key(kind), "{kind} is missing");
     }
 }

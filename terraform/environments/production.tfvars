@@ -61,6 +61,7 @@ runbooks_url = "https://dev.azure.com/example/inventory/_git/inventory?path=/doc
 
 retention_days         = 90
 telemetry_daily_gb_max = 20
+trace_sample_ratio     = 0.25
 budget = {
   amount     = 9000
   start_date = "2026-12-01T00:00:00Z"

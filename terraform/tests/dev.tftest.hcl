@@ -50,8 +50,10 @@ run "plan" {
     files_retention_days          = lookup(run.file.values, "files_retention_days", null)
     redis                         = lookup(run.file.values, "redis", null)
     secrets_officers              = lookup(run.file.values, "secrets_officers", null)
+    deployers                     = lookup(run.file.values, "deployers", null)
     entra                         = lookup(run.file.values, "entra", null)
     log_level                     = lookup(run.file.values, "log_level", null)
+    trace_sample_ratio            = lookup(run.file.values, "trace_sample_ratio", null)
     rate_limit                    = lookup(run.file.values, "rate_limit", null)
     low_stock_schedule            = lookup(run.file.values, "low_stock_schedule", null)
     retention_days                = lookup(run.file.values, "retention_days", null)
@@ -78,7 +80,7 @@ run "plan" {
   }
 
   assert {
-    condition     = output.background_functions == tolist(["orders_deadletter", "orders_expire", "orders_process", "outbox_relay", "stock_reconcile", "stock_sweep"])
+    condition     = output.background_functions == tolist(["files_work", "orders_deadletter", "orders_expire", "orders_process", "outbox_relay", "stock_reconcile", "stock_sweep"])
     error_message = "functions that nobody calls: ${jsonencode(output.background_functions)}"
   }
 }

@@ -136,11 +136,15 @@ pub(crate) fn is_safe_url(url: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else {
         return false;
     };
-    let is_here = url.host_str().is_some_and(|host| {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url))
+}
+
+/// Whether it is on this machine.
+pub(crate) fn is_loopback(url: &reqwest::Url) -> bool {
+    url.host_str().is_some_and(|host| {
         let ip = host.trim_start_matches('[').trim_end_matches(']').parse();
         host == "localhost" || ip.is_ok_and(|ip: IpAddr| ip.is_loopback())
-    });
-    url.scheme() == "https" || (url.scheme() == "http" && is_here)
+    })
 }
 
 fn roles(text: &str) -> Option<BTreeMap<String, Role>> {

@@ -1,10 +1,11 @@
 //! How often a client may ask, and who a client is.
 
 use super::{
+    secrets::REDIS_URL,
     setting::{Group, Setting},
     source::Source,
 };
-use crate::rate_limit::Policy;
+use crate::{rate_limit::Policy, redis_token};
 use std::time::Duration;
 
 static ENABLED: Setting = Setting::flag(
@@ -20,6 +21,12 @@ static REQUESTS: Setting = Setting::number(
     "Requests that a client may make in a window; more are answered 429 with `Retry-After`.",
 );
 static WINDOW: Setting = Setting::number("RATE_LIMIT_WINDOW", 60, 1..=86_400, "The window, in seconds.");
+static REDIS_AUTHENTICATION: Setting = Setting::word(
+    "REDIS_AUTHENTICATION",
+    &["password", "entra"],
+    "How we prove to Redis who we are. `entra`: by tokens of our managed identity (Azure Managed Redis), without a password; \
+     `REDIS_URL` is then `rediss://OBJECT-ID@HOST:PORT`, with the identity's object id as its user.",
+);
 static REDIS_TIMEOUT: Setting = Setting::number(
     "REDIS_TIMEOUT_MILLISECONDS",
     50,
@@ -49,6 +56,7 @@ pub(super) static GROUP: Group = Group {
         &ENABLED,
         &REQUESTS,
         &WINDOW,
+        &REDIS_AUTHENTICATION,
         &REDIS_TIMEOUT,
         &CLIENT_IP_HEADER,
         &CLIENT_IP_HOP,
@@ -62,6 +70,8 @@ pub struct RateLimit {
     pub is_enabled: bool,
     /// How many, and in how long.
     pub policy: Policy,
+    /// Whether Redis is opened by tokens of Entra ID.
+    pub has_redis_token: bool,
     /// How long a request waits for Redis.
     pub redis_timeout: Duration,
     /// The header with the client's address; a valid name in small letters.
@@ -75,7 +85,14 @@ pub(super) fn read(source: &mut Source<'_>) -> RateLimit {
     if header.as_deref().is_some_and(|name| !is_header_name(name)) {
         source.wrong(&CLIENT_IP_HEADER, "must be the name of a header");
     }
+    let has_redis_token = source.word(&REDIS_AUTHENTICATION) == "entra";
+    if let Some(url) = source.text(&REDIS_URL).filter(|_| has_redis_token)
+        && let Err(what) = redis_token::address(&url)
+    {
+        source.wrong(&REDIS_URL, what);
+    }
     RateLimit {
+        has_redis_token,
         is_enabled: source.flag(&ENABLED),
         policy: Policy {
             requests: source.number(&REQUESTS),

@@ -23,11 +23,11 @@ static WEBHOOK_MASTER_KEY: Setting = Setting::text(
     None,
     "Key under which the secrets of webhooks are kept in the database. Nothing needs it while there are no webhooks.",
 );
-static REDIS_URL: Setting = Setting::text(
+pub(super) static REDIS_URL: Setting = Setting::text(
     "REDIS_URL",
     None,
     "`redis://` or, with TLS, `rediss://[USER:PASSWORD@]HOST[:PORT]`, where instances share what they count. Without it each \
-     counts for itself.",
+     counts for itself. With `REDIS_AUTHENTICATION=entra` it holds no secret.",
 );
 
 pub(super) static GROUP: Group = Group {

@@ -34,7 +34,7 @@ locals {
       KQL
     }
     parked-messages = {
-      severity  = 2
+      severity  = 3
       about     = "Messages that could not be decided are parked."
       column    = "parked"
       threshold = 0
@@ -48,7 +48,7 @@ locals {
       KQL
     }
     outbox-age = {
-      severity  = 1
+      severity  = 2
       about     = "An event has been waiting to be sent for more than five minutes."
       column    = "age_seconds"
       threshold = 300

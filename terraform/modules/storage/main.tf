@@ -61,6 +61,7 @@ resource "azurerm_storage_container" "files" {
   container_access_type = "private"
 }
 
+# The program deletes its files by itself; this is for what it has lost sight of.
 resource "azurerm_storage_management_policy" "files" {
   storage_account_id = azurerm_storage_account.main["files"].id
 
@@ -75,7 +76,7 @@ resource "azurerm_storage_management_policy" "files" {
 
     actions {
       base_blob {
-        delete_after_days_since_modification_greater_than = var.files_retention_days
+        delete_after_days_since_modification_greater_than = var.files_retention_days + 7
       }
 
       version {
@@ -101,4 +102,13 @@ resource "azurerm_role_assignment" "files" {
   principal_id         = var.app_principal_id
   principal_type       = "ServicePrincipal"
   description          = "The program: exports and imports."
+}
+
+resource "azurerm_role_assignment" "deployers" {
+  for_each = var.deployers
+
+  scope                = azurerm_storage_container.packages.id
+  role_definition_name = "Storage Blob Data Contributor"
+  principal_id         = each.value
+  description          = "Puts packages where the app runs them from."
 }

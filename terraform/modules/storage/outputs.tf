@@ -38,7 +38,7 @@ output "controls" {
       tags                  = account.tags
     } }
     containers = [azurerm_storage_container.packages.container_access_type, azurerm_storage_container.files.container_access_type]
-    roles = [for role in [azurerm_role_assignment.host, azurerm_role_assignment.files] :
+    roles = [for role in concat([azurerm_role_assignment.host, azurerm_role_assignment.files], values(azurerm_role_assignment.deployers)) :
     { role = role.role_definition_name, scope = role.scope, principal_id = role.principal_id }]
   }
 }

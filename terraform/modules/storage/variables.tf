@@ -28,6 +28,11 @@ variable "app_principal_id" {
   type        = string
 }
 
+variable "deployers" {
+  description = "Object ids of who puts packages into the container that the app runs them from."
+  type        = set(string)
+}
+
 variable "replication" {
   description = "How often the data is kept, and where: LRS, ZRS, GRS or GZRS."
   type        = string
@@ -49,11 +54,6 @@ variable "allowed_ip_addresses" {
 }
 
 variable "files_retention_days" {
-  description = "How long exports and imports are kept."
+  description = "How long the program keeps exports and imports."
   type        = number
-
-  validation {
-    condition     = var.files_retention_days >= 1 && var.files_retention_days <= 3650
-    error_message = "files_retention_days must be 1 to 3650."
-  }
 }

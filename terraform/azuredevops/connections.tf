@@ -1,0 +1,108 @@
+# Pipelines come to Azure by tokens that Azure DevOps gives and Entra ID believes: there is no secret to keep or to rotate.
+
+resource "azurerm_resource_group" "pipelines" {
+  name     = "rg-inventory-pipelines"
+  location = var.location
+  tags     = var.tags
+}
+
+resource "azurerm_user_assigned_identity" "pipelines" {
+  for_each = var.environments
+
+  name                = "id-inventory-pipelines-${each.key}"
+  resource_group_name = azurerm_resource_group.pipelines.name
+  location            = var.location
+  tags                = merge(var.tags, { environment = each.key })
+}
+
+resource "azuredevops_serviceendpoint_azurerm" "main" {
+  for_each = var.environments
+
+  project_id                             = azuredevops_project.main.id
+  service_endpoint_name                  = "azure-${each.key}"
+  description                            = "Deploys to ${each.key}."
+  service_endpoint_authentication_scheme = "WorkloadIdentityFederation"
+  azurerm_spn_tenantid                   = var.tenant_id
+  azurerm_subscription_id                = each.value.subscription_id
+  azurerm_subscription_name              = each.value.subscription_name
+
+  credentials {
+    serviceprincipalid = azurerm_user_assigned_identity.pipelines[each.key].client_id
+  }
+}
+
+resource "azurerm_federated_identity_credential" "main" {
+  for_each = var.environments
+
+  name                      = "azure-devops"
+  user_assigned_identity_id = azurerm_user_assigned_identity.pipelines[each.key].id
+  audience                  = ["api://AzureADTokenExchange"]
+  issuer                    = azuredevops_serviceendpoint_azurerm.main[each.key].workload_identity_federation_issuer
+  subject                   = azuredevops_serviceendpoint_azurerm.main[each.key].workload_identity_federation_subject
+}
+
+resource "azurerm_role_assignment" "contributor" {
+  for_each = var.environments
+
+  scope                = "/subscriptions/${each.value.subscription_id}"
+  role_definition_name = "Contributor"
+  principal_id         = azurerm_user_assigned_identity.pipelines[each.key].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = "Makes and changes resources of ${each.key}."
+}
+
+locals {
+  # The roles that the environments' module gives, by their ids, which are the same in every tenant.
+  assignable = [
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b", # Storage Blob Data Owner
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe", # Storage Blob Data Contributor
+    "4633458b-17de-408a-b874-0445c86b69e6", # Key Vault Secrets User
+    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7", # Key Vault Secrets Officer
+    "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0", # Azure Service Bus Data Receiver
+    "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", # Azure Service Bus Data Sender
+  ]
+}
+
+# A pipeline gives the roles that the module gives, and no others: it cannot make itself owner.
+# https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples
+resource "azurerm_role_assignment" "roles" {
+  for_each = var.environments
+
+  scope                = "/subscriptions/${each.value.subscription_id}"
+  role_definition_name = "Role Based Access Control Administrator"
+  principal_id         = azurerm_user_assigned_identity.pipelines[each.key].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = "Gives the app of ${each.key} its roles."
+  condition_version    = "2.0"
+  condition            = <<-EOT
+    (
+     (
+      !(ActionMatches{'Microsoft.Authorization/roleAssignments/write'})
+     )
+     OR
+     (
+      @Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${join(", ", local.assignable)}}
+     )
+    )
+    AND
+    (
+     (
+      !(ActionMatches{'Microsoft.Authorization/roleAssignments/delete'})
+     )
+     OR
+     (
+      @Resource[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${join(", ", local.assignable)}}
+     )
+    )
+  EOT
+}
+
+resource "azurerm_role_assignment" "state" {
+  for_each = var.environments
+
+  scope                = "${var.state_storage_account_id}/blobServices/default/containers/tfstate-${each.key}"
+  role_definition_name = "Storage Blob Data Contributor"
+  principal_id         = azurerm_user_assigned_identity.pipelines[each.key].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = "Reads, locks and writes the state of ${each.key}, and of nothing else."
+}
