@@ -33,6 +33,12 @@ fn packages() -> Result<()> {
     if !works("redis-server", &["--version"]) {
         missing.push("redis-server");
     }
+    // The pipelines' scripts: what they call, and what looks for mistakes in them.
+    for program in ["jq", "openssl", "shellcheck"] {
+        if !works(program, &["--version"]) && !works(program, &["version"]) {
+            missing.push(program);
+        }
+    }
     // Debian ships Python without the part that makes virtual environments.
     if !works("python3", &["-c", "import venv, ensurepip"]) {
         missing.extend(["python3", "python3-venv"]);

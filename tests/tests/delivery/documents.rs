@@ -1,6 +1,6 @@
 //! The documents: every link between them leads somewhere, and every page can be found from the README.
-#![allow(clippy::unwrap_used, missing_docs)]
 
+use inventory_tests::running::root;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,13 +16,9 @@ struct Page {
     anchors: BTreeSet<String>,
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
 /// All pages by their path from the root.
 fn pages() -> BTreeMap<PathBuf, Page> {
-    let root = root();
+    let root = root().canonicalize().unwrap();
     let mut pages = BTreeMap::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
