@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod commands;
+mod containers;
 mod documents;
+mod kubernetes;
 mod pipelines;
 mod scripts;
 mod shell;
+mod tools;
 mod yaml;

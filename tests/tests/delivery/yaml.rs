@@ -4,6 +4,11 @@ use inventory_tests::running::root;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// The documents of a text.
+pub(crate) fn parse(text: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// The only document of the file at this path from the root.
 pub(crate) fn read(path: &Path) -> Value {
     let text = std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -1,4 +1,5 @@
-//! What tests need besides crates: PostgreSQL, RabbitMQ, Redis, the official Service Bus SDKs for Python and Node, and Azurite.
+//! What tests need besides crates: PostgreSQL, RabbitMQ, Redis, the official Service Bus SDKs for Python and
+//! Node, Azurite, and what checks scripts, images and manifests.
 
 use crate::failure::{Context as _, Failure, Result};
 use crate::{postgres, workspace};
@@ -15,10 +16,13 @@ pub(super) fn install() -> Result<()> {
     let sources = workspace::root().join("devhost/tests/sdk");
     let tools = workspace::target().join("tools");
     fs::create_dir_all(&tools).context(tools.display())?;
-    python(&sources, &tools.join("python"))?;
+    python("the Service Bus SDK for Python", &sources, &tools.join("python"))?;
     node("the Service Bus SDK for Node", &sources, &tools.join("node"))?;
     let azurite = workspace::root().join("azure/tests/azurite");
-    node("Azurite", &azurite, &tools.join("azurite"))
+    node("Azurite", &azurite, &tools.join("azurite"))?;
+    let delivery = workspace::root().join("tests/tests/delivery/tools");
+    python("what checks images and manifests", &delivery, &tools.join("delivery"))?;
+    node("the schema of compose files", &delivery, &tools.join("compose"))
 }
 
 /// Debian packages: installed where we may, named where we may not.
@@ -94,10 +98,10 @@ fn finish(command: &mut Command, what: &str) -> Result<()> {
 }
 
 /// A virtual environment with the packages of `requirements.txt`.
-fn python(sources: &Path, tools: &Path) -> Result<()> {
+fn python(what: &str, sources: &Path, tools: &Path) -> Result<()> {
     let wanted = sources.join("requirements.txt");
     install_once(&[&wanted], tools, || {
-        println!("Installing the Service Bus SDK for Python under {}.", tools.display());
+        println!("Installing {what} under {}.", tools.display());
         finish(
             Command::new("python3").args(["-m", "venv", "--clear"]).arg(tools),
             "python3 -m venv",
