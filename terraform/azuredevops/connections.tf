@@ -6,21 +6,29 @@ resource "azurerm_resource_group" "pipelines" {
   tags     = var.tags
 }
 
-resource "azurerm_user_assigned_identity" "pipelines" {
-  for_each = var.environments
+# For each environment one that deploys the app and one that runs Terraform, and one for what is built.
+locals {
+  connections = merge(
+    { for name, target in local.targets : name => { subscription_id = target.subscription_id, subscription_name = target.subscription_name } },
+    { inventory-artifacts = { subscription_id = var.artifacts.subscription_id, subscription_name = var.artifacts.subscription_name } },
+  )
+}
 
-  name                = "id-inventory-pipelines-${each.key}"
+resource "azurerm_user_assigned_identity" "pipelines" {
+  for_each = local.connections
+
+  name                = "id-pipelines-${each.key}"
   resource_group_name = azurerm_resource_group.pipelines.name
   location            = var.location
-  tags                = merge(var.tags, { environment = each.key })
+  tags                = var.tags
 }
 
 resource "azuredevops_serviceendpoint_azurerm" "main" {
-  for_each = var.environments
+  for_each = local.connections
 
   project_id                             = azuredevops_project.main.id
-  service_endpoint_name                  = "azure-${each.key}"
-  description                            = "Deploys to ${each.key}."
+  service_endpoint_name                  = each.key
+  description                            = "Comes to Azure by workload identity federation."
   service_endpoint_authentication_scheme = "WorkloadIdentityFederation"
   azurerm_spn_tenantid                   = var.tenant_id
   azurerm_subscription_id                = each.value.subscription_id
@@ -32,7 +40,7 @@ resource "azuredevops_serviceendpoint_azurerm" "main" {
 }
 
 resource "azurerm_federated_identity_credential" "main" {
-  for_each = var.environments
+  for_each = local.connections
 
   name                      = "azure-devops"
   user_assigned_identity_id = azurerm_user_assigned_identity.pipelines[each.key].id
@@ -41,14 +49,42 @@ resource "azurerm_federated_identity_credential" "main" {
   subject                   = azuredevops_serviceendpoint_azurerm.main[each.key].workload_identity_federation_subject
 }
 
+# Who deploys swaps slots and asks the alerts' queries. What else it needs the environment's module gives it: packages
+# (deployers), migrations (the group of database administrators).
+resource "azurerm_role_assignment" "deploy" {
+  for_each = { for pair in setproduct(keys(var.environments), ["Website Contributor", "Monitoring Reader"]) :
+    "${pair[0]} ${pair[1]}" => { environment = pair[0], role = pair[1] }
+  }
+
+  scope                = "/subscriptions/${var.environments[each.value.environment].subscription_id}"
+  role_definition_name = each.value.role
+  principal_id         = azurerm_user_assigned_identity.pipelines["inventory-${each.value.environment}"].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = "Deploys the app in ${each.value.environment}, and watches it."
+}
+
 resource "azurerm_role_assignment" "contributor" {
   for_each = var.environments
 
   scope                = "/subscriptions/${each.value.subscription_id}"
   role_definition_name = "Contributor"
-  principal_id         = azurerm_user_assigned_identity.pipelines[each.key].principal_id
+  principal_id         = azurerm_user_assigned_identity.pipelines["inventory-infrastructure-${each.key}"].principal_id
   principal_type       = "ServicePrincipal"
   description          = "Makes and changes resources of ${each.key}."
+}
+
+# Signs, and pushes images.
+resource "azurerm_role_assignment" "artifacts" {
+  for_each = toset(concat(["Key Vault Crypto User"], var.artifacts.container_registry == "" ? [] : ["AcrPush"]))
+
+  scope = join("/", concat(
+    ["/subscriptions/${var.artifacts.subscription_id}/resourceGroups/${var.artifacts.resource_group}/providers"],
+    each.value == "AcrPush" ? ["Microsoft.ContainerRegistry/registries", var.artifacts.container_registry] : ["Microsoft.KeyVault/vaults", var.artifacts.signing_vault],
+  ))
+  role_definition_name = each.value
+  principal_id         = azurerm_user_assigned_identity.pipelines["inventory-artifacts"].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = "Signs what is built, and keeps it."
 }
 
 locals {
@@ -70,7 +106,7 @@ resource "azurerm_role_assignment" "roles" {
 
   scope                = "/subscriptions/${each.value.subscription_id}"
   role_definition_name = "Role Based Access Control Administrator"
-  principal_id         = azurerm_user_assigned_identity.pipelines[each.key].principal_id
+  principal_id         = azurerm_user_assigned_identity.pipelines["inventory-infrastructure-${each.key}"].principal_id
   principal_type       = "ServicePrincipal"
   description          = "Gives the app of ${each.key} its roles."
   condition_version    = "2.0"
@@ -102,7 +138,7 @@ resource "azurerm_role_assignment" "state" {
 
   scope                = "${var.state_storage_account_id}/blobServices/default/containers/tfstate-${each.key}"
   role_definition_name = "Storage Blob Data Contributor"
-  principal_id         = azurerm_user_assigned_identity.pipelines[each.key].principal_id
+  principal_id         = azurerm_user_assigned_identity.pipelines["inventory-infrastructure-${each.key}"].principal_id
   principal_type       = "ServicePrincipal"
   description          = "Reads, locks and writes the state of ${each.key}, and of nothing else."
 }

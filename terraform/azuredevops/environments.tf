@@ -1,9 +1,9 @@
 resource "azuredevops_environment" "main" {
-  for_each = var.environments
+  for_each = local.targets
 
   project_id  = azuredevops_project.main.id
   name        = each.key
-  description = "The inventory's environment ${each.key}."
+  description = each.value.pipeline == "deploy" ? "The app in ${each.value.name}." : "What Terraform makes for ${each.value.name}."
 }
 
 data "azuredevops_users" "approvers" {
@@ -13,7 +13,7 @@ data "azuredevops_users" "approvers" {
 }
 
 resource "azuredevops_group" "approvers" {
-  for_each = local.approved
+  for_each = { for name, environment in var.environments : name => environment if length(environment.approvers) > 0 }
 
   scope        = azuredevops_project.main.id
   display_name = "inventory-approvers-${each.key}"
@@ -27,17 +27,17 @@ resource "azuredevops_check_approval" "main" {
   project_id                 = azuredevops_project.main.id
   target_resource_id         = azuredevops_environment.main[each.key].id
   target_resource_type       = "environment"
-  approvers                  = [azuredevops_group.approvers[each.key].origin_id]
+  approvers                  = [azuredevops_group.approvers[each.value.name].origin_id]
   minimum_required_approvers = each.value.approvals_required
   requester_can_approve      = false
-  instructions               = "Look at the tests, the release notes and the open incidents before you approve."
+  instructions               = "Look at the tests, the plan or the release notes, and the open incidents before you approve."
   # A day; then the deployment is to be asked for again.
   timeout = 1440
 }
 
 # Only branches that are meant for an environment, and only protected ones where there is an approval.
 resource "azuredevops_check_branch_control" "environments" {
-  for_each = var.environments
+  for_each = local.targets
 
   project_id               = azuredevops_project.main.id
   display_name             = "Branches for ${each.key}"
@@ -47,13 +47,14 @@ resource "azuredevops_check_branch_control" "environments" {
   verify_branch_protection = length(each.value.approvers) > 0
 }
 
-# The service connection is what a deployment needs: a pipeline that names no environment does not get round the check.
+# The connection is what a deployment needs: a pipeline that names no environment does not get round the check. Not so for
+# infrastructure: a pull request is planned with it.
 resource "azuredevops_check_branch_control" "connections" {
   for_each = var.environments
 
   project_id               = azuredevops_project.main.id
-  display_name             = "Branches for ${each.key}"
-  target_resource_id       = azuredevops_serviceendpoint_azurerm.main[each.key].id
+  display_name             = "Branches for inventory-${each.key}"
+  target_resource_id       = azuredevops_serviceendpoint_azurerm.main["inventory-${each.key}"].id
   target_resource_type     = "endpoint"
   allowed_branches         = join(",", each.value.branches)
   verify_branch_protection = length(each.value.approvers) > 0
@@ -61,10 +62,35 @@ resource "azuredevops_check_branch_control" "connections" {
 
 # One deployment at a time.
 resource "azuredevops_check_exclusive_lock" "main" {
-  for_each = var.environments
+  for_each = local.targets
 
   project_id           = azuredevops_project.main.id
   target_resource_id   = azuredevops_environment.main[each.key].id
   target_resource_type = "environment"
   timeout              = 1440
+}
+
+# Agents inside the networks of those environments whose services do not answer elsewhere. The machines are yours to add.
+resource "azuredevops_agent_pool" "main" {
+  for_each = { for name, environment in var.environments : name => environment if environment.has_agents }
+
+  name           = "inventory-${each.key}"
+  auto_provision = false
+  auto_update    = true
+}
+
+resource "azuredevops_agent_queue" "main" {
+  for_each = azuredevops_agent_pool.main
+
+  project_id    = azuredevops_project.main.id
+  agent_pool_id = each.value.id
+}
+
+resource "azuredevops_pipeline_authorization" "agents" {
+  for_each = azuredevops_agent_queue.main
+
+  project_id  = azuredevops_project.main.id
+  resource_id = each.value.id
+  type        = "queue"
+  pipeline_id = azuredevops_build_definition.main["deploy"].id
 }

@@ -6,12 +6,41 @@ locals {
     release = { ref = "refs/heads/release/", match = "Prefix" }
   }
 
-  approved  = { for name, environment in var.environments : name => environment if length(environment.approvers) > 0 }
   linked    = { for name, environment in var.environments : name => environment if environment.vault_is_reachable }
   approvers = toset(flatten([for environment in var.environments : environment.approvers]))
-  deploying = { for name, pipeline in var.pipelines : name => pipeline if pipeline.deploys }
-  deployments = { for pair in setproduct(keys(local.deploying), keys(var.environments)) :
-    "${pair[0]}-${pair[1]}" => { pipeline = pair[0], environment = pair[1] }
+
+  # What is deployed to: the app of each environment, and its infrastructure.
+  targets = merge(
+    { for name, environment in var.environments : "inventory-${name}" => merge(environment, { name = name, pipeline = "deploy" }) },
+    { for name, environment in var.environments : "inventory-infrastructure-${name}" => merge(environment, { name = name, pipeline = "infrastructure" }) },
+  )
+  approved = { for name, target in local.targets : name => target if length(target.approvers) > 0 }
+
+  # What an environment's Terraform says of it; empty before it was applied.
+  outputs = { for name in keys(var.environments) : name => data.terraform_remote_state.environments[name].outputs }
+}
+
+data "terraform_remote_state" "environments" {
+  for_each = var.environments
+
+  backend = "azurerm"
+
+  config = {
+    resource_group_name  = split("/", var.state_storage_account_id)[4]
+    storage_account_name = split("/", var.state_storage_account_id)[8]
+    container_name       = "tfstate-${each.key}"
+    key                  = "inventory.tfstate"
+    use_azuread_auth     = true
+  }
+
+  defaults = {
+    resource_group_name     = ""
+    function_app_name       = ""
+    api_url                 = ""
+    database_direct_url     = ""
+    application_insights_id = ""
+    packages_container_url  = ""
+    key_vault_name          = ""
   }
 }
 

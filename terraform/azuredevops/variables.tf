@@ -54,16 +54,19 @@ variable "agent_pool_name" {
 }
 
 variable "environments" {
-  description = "Environments: where they are; which branches may be deployed there; who approves it (user names) and how many of them must. Nobody named: no approval."
+  description = "Environments: where they are; the role by which migrations come to the database (its group of administrators); which branches may be deployed there; who approves it (user names) and how many of them must. Nobody named: no approval."
   type = map(object({
     subscription_id    = string
     subscription_name  = string
     key_vault_name     = string
+    database_role      = string
     branches           = list(string)
     approvers          = optional(list(string), [])
     approvals_required = optional(number, 1)
     # Whether Azure DevOps itself gets through to the vault, to list its secrets: not where only the network does.
     vault_is_reachable = optional(bool, true)
+    # Whether it has agents of its own, in its network.
+    has_agents = optional(bool, false)
   }))
 
   validation {
@@ -94,19 +97,27 @@ variable "vault_secrets" {
 }
 
 variable "pipelines" {
-  description = "Pipelines, by name: their file, and whether they deploy."
-  type = map(object({
-    file    = string
-    deploys = bool
-  }))
+  description = "Pipelines, by name: their files."
+  type        = map(string)
   default = {
-    ci             = { file = "azure-pipelines.yml", deploys = false }
-    cd             = { file = ".azuredevops/cd.yml", deploys = true }
-    infrastructure = { file = ".azuredevops/infrastructure.yml", deploys = true }
+    ci             = "azure-pipelines.yml"
+    deploy         = ".azuredevops/deploy.yml"
+    infrastructure = ".azuredevops/infrastructure.yml"
   }
 
   validation {
-    condition     = contains(keys(var.pipelines), "ci")
-    error_message = "pipelines must have ci, which validates pull requests."
+    condition     = toset(keys(var.pipelines)) == toset(["ci", "deploy", "infrastructure"])
+    error_message = "pipelines must be ci, which validates pull requests, deploy and infrastructure."
   }
+}
+
+variable "artifacts" {
+  description = "Where what is built is signed and kept: subscription, the Key Vault with the key that signs, and the container registry (empty: images are not pushed)."
+  type = object({
+    subscription_id    = string
+    subscription_name  = string
+    resource_group     = string
+    signing_vault      = string
+    container_registry = optional(string, "")
+  })
 }
