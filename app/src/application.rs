@@ -1,7 +1,7 @@
 //! The application: what the handlers and the tools hold.
 
 use crate::{
-    Begun, Call, CheckResult, Checks, Error, Readiness, Secrets, Settings,
+    Begun, Call, CheckResult, Checks, Error, Metrics, Readiness, Secrets, Settings,
     access_log::AccessLog,
     database_token,
     files::{self, Files},
@@ -56,6 +56,7 @@ struct Inner {
     azure: Azure,
     identity: Authenticator,
     store: Store,
+    metrics: Metrics,
     /// How it stands with tokens for the database; `None` with a password.
     database_token: Option<Arc<Health>>,
     service_bus: Option<ServiceBus>,
@@ -108,6 +109,8 @@ impl App {
             NOT_TOLD_YET.clone_into(&mut database.url);
         }
         let store = Store::open(&database)?.with_event_history(settings.event_history.is_some());
+        let metrics = Metrics::new(store.engine())?;
+        let store = store.with_observer(metrics.database());
         let has_token = store.engine() == Engine::Postgres && database.authentication == Authentication::Token;
         let database_token = has_token.then(|| Arc::new(Health::new("no token for the database yet")));
         let service_bus = settings
@@ -128,15 +131,16 @@ impl App {
         let redis_url = redis_urls
             .as_ref()
             .map_or_else(|| secrets.redis_url(), watch::Sender::subscribe);
-        let rate_limiter = RateLimiter::new(&settings.rate_limit, redis_url);
+        let rate_limiter = RateLimiter::new(&settings.rate_limit, redis_url, metrics.rate_limit());
         let export = Export::of(&settings.telemetry);
         let traces = Traces::new(export.as_ref(), settings.telemetry.sample_ratio);
         let inner = Inner {
-            identity: Authenticator::new(&settings.identity, &secrets),
+            identity: Authenticator::new(&settings.identity, &secrets, metrics.caches()),
             secrets,
             settings,
             azure,
             store,
+            metrics,
             database_token,
             service_bus,
             event_history,
@@ -182,6 +186,11 @@ impl App {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// What is counted and measured.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     pub(crate) fn service_bus(&self) -> Option<&ServiceBus> {

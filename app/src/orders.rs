@@ -13,7 +13,7 @@ pub use inventory_store::orders::OrderFilter;
 use inventory_store::{
     StoreError, orders as store,
     parked::NewParked,
-    processing::{self, OrderMessage, Outcome},
+    processing::{self, OrderMessage, Outcome, Processed},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -273,12 +273,14 @@ pub async fn process(app: &App, caller: &Caller, messages: Vec<IncomingMessage>)
     let mut parts = VecDeque::from([readable]);
     while let Some(mut part) = parts.pop_front() {
         match persist(app, caller, &part.messages, &unreadable, deadline).await {
-            Ok(outcomes) => {
+            Ok(processed) => {
+                app.metrics().parked(unreadable.len());
+                app.metrics().processed(&processed);
                 unreadable.clear();
-                for (span, outcome) in part.spans.iter_mut().zip(&outcomes) {
+                for (span, outcome) in part.spans.iter_mut().zip(&processed.outcomes) {
                     tell(span, *outcome);
                 }
-                for outcome in outcomes {
+                for outcome in processed.outcomes {
                     match outcome {
                         Outcome::Decided(_) => report.decided += 1,
                         Outcome::Repeated(_) => report.repeated += 1,
@@ -324,7 +326,7 @@ async fn persist(
     messages: &[OrderMessage],
     unreadable: &[NewParked],
     deadline: Instant,
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Result<Processed, StoreError> {
     let mut wait = RETRY;
     loop {
         match processing::process(app.store(), caller, messages, unreadable).await {
@@ -358,6 +360,7 @@ pub async fn deadletter(app: &App, caller: &Caller, messages: Vec<IncomingMessag
         .collect();
     let deadline = Instant::now() + app.settings().work.orders_retry_max;
     persist(app, caller, &[], &parked, deadline).await?;
+    app.metrics().parked(parked.len());
     tracing::warn!(messages = parked.len(), at = %clock(), "dead-lettered messages were parked");
     Ok(parked.len())
 }

@@ -99,6 +99,7 @@ async fn drain(app: &App, destination: Destination) -> Result<RelayReport, Error
     let mut report = RelayReport::default();
     loop {
         let step = step(app, destination).await?;
+        app.metrics().relayed(destination, step);
         report = report.add(step);
         if step == RelayReport::default() || step.waiting > 0 {
             return Ok(report);

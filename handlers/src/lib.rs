@@ -140,6 +140,7 @@ mod outbox {
 mod system {
     pub(crate) mod health;
     pub(crate) mod live;
+    pub(crate) mod metrics;
     pub(crate) mod ready;
 }
 

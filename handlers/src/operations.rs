@@ -71,6 +71,11 @@ impl Operation {
         self.trigger.is_http() && self.resource() != "system"
     }
 
+    /// Whether a scraper of metrics may read it with a token of its own.
+    pub(crate) fn is_scraped(&self) -> bool {
+        self.name == "system_metrics"
+    }
+
     /// Who may keep its answers: nobody what holds personal data or secrets, and only the caller itself, asking each time
     /// whether they are still so, what takes a role.
     pub(crate) fn cache_control(&self) -> Option<HeaderValue> {
@@ -228,6 +233,7 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(system_health, GET "/health", Public, "Say that the program runs, and which", system::health),
     operation!(system_ready, GET "/ready", Public, "Say whether requests can be served", system::ready),
     operation!(system_live, GET "/live", Public, "Say that the process is alive", system::live),
+    operation!(system_metrics, GET "/metrics", Viewer, "Say what is counted and measured", system::metrics),
 
     operation!(docs_openapi, GET "/openapi.json", Public, "This document", docs::openapi),
     operation!(docs_ui, GET "/docs", Public, "This document, to try out (Swagger UI)", docs::ui),

@@ -20,10 +20,7 @@ pub fn handler(app: App) -> Handler {
     // The host asks `GET /` every 25 ms until it is answered, and later for signs of life.
     let mut router = Router::new().route("/", get(|| async {}));
     for operation in OPERATIONS {
-        let context = Context {
-            shared: shared.clone(),
-            operation,
-        };
+        let context = Context::new(shared.clone(), operation);
         let methods = (operation.mount)(operation.methods())
             .route_layer(from_fn_with_state(context.clone(), edge))
             .with_state(context);

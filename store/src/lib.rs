@@ -17,6 +17,7 @@ pub mod exports;
 pub mod file_jobs;
 mod filter;
 pub mod idempotency;
+pub mod levels;
 pub mod locations;
 pub mod movements;
 mod names;
@@ -31,5 +32,7 @@ pub mod stock;
 pub mod sweep;
 mod trace;
 
-pub use db::{AccessError, Authentication, Caller, Engine, Options, Page, Store, StoreError, Tx, clock};
+pub use db::{
+    AccessError, Authentication, Caller, Engine, Observer, Options, Page, PoolStatus, Store, StoreError, Tx, clock,
+};
 pub use trace::{NotATraceParent, TraceParent};

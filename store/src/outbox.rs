@@ -26,7 +26,8 @@ impl Destination {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::OrdersQueue, Self::EventsTopic, Self::EventHistory];
 
-    const fn as_str(self) -> &'static str {
+    /// Its name in the database and in metrics.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::OrdersQueue => destination::ORDERS_QUEUE,
             Self::EventsTopic => destination::EVENTS_TOPIC,

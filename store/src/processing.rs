@@ -21,7 +21,10 @@ use inventory_domain::{
     parked::ParkReason,
     product::ProductStatus,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 use uuid::Uuid;
 
 /// How often a batch is begun anew because another instance inserted one of its orders meanwhile.
@@ -60,6 +63,16 @@ pub enum Outcome {
     Parked(ParkReason),
 }
 
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Processed {
+    /// For each message, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// From an order being placed to its decision, for each that was decided now; without those that came by queue alone and
+    /// were placed and decided in one.
+    pub waits: Vec<Duration>,
+}
+
 /// Decides `messages` in their order, and parks them and `unreadable` where that is all that can be done, in one transaction.
 /// Deciding the same messages again changes nothing and says the same.
 ///
@@ -70,7 +83,7 @@ pub async fn process(
     caller: &Caller,
     messages: &[OrderMessage],
     unreadable: &[NewParked],
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Result<Processed, StoreError> {
     let mut attempt = 1;
     loop {
         match try_process(store, caller, messages, unreadable).await {
@@ -91,7 +104,7 @@ async fn try_process(
     caller: &Caller,
     messages: &[OrderMessage],
     unreadable: &[NewParked],
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Result<Processed, StoreError> {
     let mut tx = store.begin(caller.clone());
     let mut parked: Vec<NewParked> = unreadable.to_vec();
     if messages.is_empty() {
@@ -100,7 +113,7 @@ async fn try_process(
             [("parked", json(&NewParked::rows(&parked, tx.now()))?)],
         )?;
         tx.commit().await?;
-        return Ok(Vec::new());
+        return Ok(Processed::default());
     }
     let new: Vec<_> = messages
         .iter()
@@ -268,7 +281,13 @@ async fn try_process(
     all.push(("parked", json(&NewParked::rows(&parked, now))?));
     tx.stage(&orders::ORDERS, all)?;
     tx.commit().await?;
-    Ok(outcomes.into_iter().flatten().collect())
+    // The clock that placed an order may be another instance's, and ahead of ours.
+    let wait = |order: &Order| Duration::from_micros((now.micros() - order.created_at.micros()).max(0).unsigned_abs());
+    let known = to_decide.iter().filter(|(_, _, is_known, _)| *is_known);
+    Ok(Processed {
+        outcomes: outcomes.into_iter().flatten().collect(),
+        waits: known.map(|(order, ..)| wait(order)).collect(),
+    })
 }
 
 fn details(refusal: &Refusal) -> String {

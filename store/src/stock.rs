@@ -135,15 +135,16 @@ pub async fn low(store: &Store, threshold: Option<i64>, page: Page) -> Result<Ve
     store.all(sql, &args).await
 }
 
+pub(crate) static VALUE: Sql = Sql::new(
+    "SELECT p.currency, CAST(SUM(s.on_hand * p.unit_price_minor) AS BIGINT), CAST(SUM(s.on_hand) AS BIGINT), COUNT(*)
+     FROM stock_items s JOIN products p ON p.id = s.product_id GROUP BY p.currency ORDER BY p.currency",
+);
+
 /// What all stock is worth, per currency.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn value(store: &Store) -> Result<Vec<StockValue>, StoreError> {
-    static VALUE: Sql = Sql::new(
-        "SELECT p.currency, CAST(SUM(s.on_hand * p.unit_price_minor) AS BIGINT), CAST(SUM(s.on_hand) AS BIGINT), COUNT(*)
-         FROM stock_items s JOIN products p ON p.id = s.product_id GROUP BY p.currency ORDER BY p.currency",
-    );
     store.report(&VALUE, &[]).await
 }
 

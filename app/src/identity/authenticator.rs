@@ -8,7 +8,12 @@ use super::{
     sign_in::is_revoked,
     token::{self, Claims, Parties},
 };
-use crate::{App, Error, clock, secrets::Secrets, settings};
+use crate::{
+    App, Error, clock,
+    metrics::Caches,
+    secrets::{ExposeSecret as _, Secrets},
+    settings,
+};
 use inventory_domain::{Role, Timestamp};
 use inventory_store::{accounts::TokenState, api_keys::StoredKey};
 use jsonwebtoken::{Algorithm, jwk::JwkSet};
@@ -71,10 +76,13 @@ pub struct Authenticator {
     states: Cache<i64, Option<Arc<TokenState>>>,
     api_keys: Cache<String, Option<Arc<StoredKey>>>,
     tokens: Cache<[u8; 32], Read>,
+    /// Digest of what a scraper of metrics shows.
+    metrics_token: Option<String>,
+    metrics: Caches,
 }
 
 impl Authenticator {
-    pub(crate) fn new(settings: &settings::Identity, secrets: &Secrets) -> Self {
+    pub(crate) fn new(settings: &settings::Identity, secrets: &Secrets, metrics: &Caches) -> Self {
         fn cache<K, V>(time: Duration, entries_max: u64) -> Cache<K, V>
         where
             K: std::hash::Hash + Eq + Send + Sync + 'static,
@@ -90,18 +98,34 @@ impl Authenticator {
             audience: settings.audience.clone(),
             secrets: secrets.clone(),
             keys: KeyRing::new(secrets.jwt_keys()),
-            entra: settings.entra.clone().map(|settings| Arc::new(Entra::new(settings))),
+            entra: settings
+                .entra
+                .clone()
+                .map(|settings| Arc::new(Entra::new(settings, metrics.issuer_keys.clone()))),
             hashing: Hashing::new(),
             cache_time: settings.cache_time,
             states: cache(settings.cache_time, STATES_MAX),
             api_keys: cache(settings.cache_time, STATES_MAX),
             tokens: cache(token_time, TOKENS_MAX),
+            metrics_token: settings
+                .metrics_token
+                .as_ref()
+                .map(|token| secrets::digest(token.expose_secret())),
+            metrics: metrics.clone(),
         }
     }
 
     /// Whether everybody is let in, for local work without accounts.
     pub const fn is_open(&self) -> bool {
         self.is_open
+    }
+
+    /// Whether these are what a scraper of metrics shows (`METRICS_TOKEN`). Asks nobody.
+    pub fn is_scraper(&self, credentials: Credentials<'_>) -> bool {
+        match (credentials, &self.metrics_token) {
+            (Credentials::Bearer(token), Some(digest)) => secrets::same(digest, &secrets::digest(token)),
+            _ => false,
+        }
     }
 
     pub(super) const fn hashing(&self) -> &Hashing {
@@ -190,11 +214,12 @@ impl Authenticator {
             return token::read(&keys, self.parties(), &head, token).map(|claims| Read::Own(Arc::new(claims)));
         }
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        match self.tokens.get(&hash).await {
-            // A key that was taken away takes its tokens with it.
-            Some(Read::Own(_)) if !is_own => {}
-            Some(read) => return Ok(read),
-            None => {}
+        // A key that was taken away takes its tokens with it.
+        let known = self.tokens.get(&hash).await;
+        let known = known.filter(|read| is_own || matches!(read, Read::Entra(_)));
+        self.metrics.tokens.looked_up(known.is_some());
+        if let Some(read) = known {
+            return Ok(read);
         }
         let read = if is_own {
             Read::Own(Arc::new(token::read(&keys, self.parties(), &head, token)?))
@@ -216,8 +241,13 @@ impl Authenticator {
         if self.cache_time.is_zero() {
             return load.await.map_err(|error| (&error).into());
         }
-        let state = self.states.try_get_with(account, load).await;
-        state.map_err(|error| error.as_ref().into())
+        let entry = self.states.entry(account).or_try_insert_with(load).await;
+        self.metrics
+            .accounts
+            .looked_up(entry.as_ref().is_ok_and(|entry| !entry.is_fresh()));
+        entry
+            .map(moka::Entry::into_value)
+            .map_err(|error| error.as_ref().into())
     }
 
     async fn api_key(&self, app: &App, key: &str, now: Timestamp) -> Result<Identity, Denied> {
@@ -230,8 +260,11 @@ impl Authenticator {
         let found = if self.cache_time.is_zero() {
             load.await.map_err(|error| Denied::from(&error))?
         } else {
-            let found = self.api_keys.try_get_with_by_ref(prefix, load).await;
-            found.map_err(|error| Denied::from(error.as_ref()))?
+            let entry = self.api_keys.entry_by_ref(prefix).or_try_insert_with(load).await;
+            self.metrics
+                .api_keys
+                .looked_up(entry.as_ref().is_ok_and(|entry| !entry.is_fresh()));
+            entry.map_err(|error| Denied::from(error.as_ref()))?.into_value()
         };
         let found = found.ok_or(UNKNOWN)?;
         if !secrets::same(&found.hash, &secrets::digest(key)) {

@@ -4,7 +4,7 @@ use super::{
     Denied,
     token::{Head, Parties, check_times, refused, validation},
 };
-use crate::settings::EntraSettings;
+use crate::{metrics::CacheMetrics, settings::EntraSettings};
 use inventory_domain::{Role, Timestamp};
 use jsonwebtoken::{
     Algorithm, DecodingKey, decode,
@@ -82,15 +82,17 @@ pub(super) struct Entra {
     fetched: RwLock<Option<Fetched>>,
     /// When keys were last asked for; held while they are.
     asked: Mutex<Option<Instant>>,
+    metrics: CacheMetrics,
 }
 
 impl Entra {
-    pub(super) fn new(settings: EntraSettings) -> Self {
+    pub(super) fn new(settings: EntraSettings, metrics: CacheMetrics) -> Self {
         Self {
             settings,
             client: OnceCell::new(),
             fetched: RwLock::new(None),
             asked: Mutex::new(None),
+            metrics,
         }
     }
 
@@ -142,9 +144,11 @@ impl Entra {
                         }
                     });
                 }
+                self.metrics.looked_up(true);
                 return Ok(fetched.keys);
             }
         }
+        self.metrics.looked_up(false);
         let asked = self.asked.lock().await;
         // Somebody may have fetched them while we waited.
         let is_known = self

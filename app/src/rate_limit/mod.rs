@@ -6,7 +6,7 @@ mod window;
 
 pub use window::{Decision, Policy};
 
-use crate::{secrets::SecretString, settings::RateLimit as Settings};
+use crate::{metrics::RateLimitMetrics, secrets::SecretString, settings::RateLimit as Settings};
 use local::Local;
 use shared::Shared;
 use std::time::Instant;
@@ -18,6 +18,7 @@ pub struct RateLimiter {
     started: Instant,
     local: Local,
     shared: Shared,
+    metrics: RateLimitMetrics,
 }
 
 impl std::fmt::Debug for RateLimiter {
@@ -30,12 +31,17 @@ impl std::fmt::Debug for RateLimiter {
 
 impl RateLimiter {
     /// A limiter, where requests are limited. Nothing is connected before the first request.
-    pub(crate) fn new(settings: &Settings, redis_url: watch::Receiver<Option<SecretString>>) -> Option<Self> {
+    pub(crate) fn new(
+        settings: &Settings,
+        redis_url: watch::Receiver<Option<SecretString>>,
+        metrics: &RateLimitMetrics,
+    ) -> Option<Self> {
         settings.is_enabled.then(|| Self {
             policy: settings.policy,
             started: Instant::now(),
             local: Local::new(),
             shared: Shared::new(redis_url, settings.redis_timeout),
+            metrics: metrics.clone(),
         })
     }
 
@@ -51,10 +57,18 @@ impl RateLimiter {
 
     /// Counts a request of `client`. Never fails: what cannot be counted together is counted here.
     pub async fn take(&self, client: &str) -> Decision {
-        if let Some(decision) = self.shared.take(client, self.policy).await {
-            return decision;
+        let decision = if let Some(decision) = self.shared.take(client, self.policy).await {
+            decision
+        } else {
+            if self.shared.is_wanted() {
+                self.metrics.fell_back();
+            }
+            let now_ms = self.started.elapsed().as_millis() as u64;
+            self.local.take(client, now_ms, self.policy)
+        };
+        if !decision.is_allowed {
+            self.metrics.limited();
         }
-        let now_ms = self.started.elapsed().as_millis() as u64;
-        self.local.take(client, now_ms, self.policy)
+        decision
     }
 }

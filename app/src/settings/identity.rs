@@ -5,9 +5,15 @@ use super::{
     setting::{Group, Setting},
     source::Source,
 };
-use crate::{identity::keys, secrets::SecretValues};
+use crate::{
+    identity::keys,
+    secrets::{SecretString, SecretValues},
+};
 use inventory_domain::Role;
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+
+/// The least length of [`METRICS_TOKEN`]: nobody counts who tries.
+const METRICS_TOKEN_BYTES_MIN: usize = 32;
 
 static ISSUER: Setting = Setting::text(
     "JWT_ISSUER",
@@ -53,6 +59,12 @@ static ENTRA_ROLE_MAP: Setting = Setting::text(
     "Which role of ours an application role of the issuer is: `Inventory.Read=viewer,Inventory.Admin=admin`. Without it they have \
      the same names.",
 );
+static METRICS_TOKEN: Setting = Setting::text(
+    "METRICS_TOKEN",
+    None,
+    "Token with which `/metrics`, and nothing else, may be read (`Authorization: Bearer`): at least 32 bytes, for a scraper that must \
+     be answered while the database cannot be asked who anybody is. Without it the metrics are for viewers.",
+);
 static FUNCTIONS_ENVIRONMENT: Setting = Setting::platform(
     "AZURE_FUNCTIONS_ENVIRONMENT",
     "`Development` when a Functions host on a desk has started the handler. Work without accounts needs it, with \
@@ -83,6 +95,7 @@ pub(super) static GROUP: Group = Group {
         &ENTRA_AUDIENCE,
         &ENTRA_JWKS_URL,
         &ENTRA_ROLE_MAP,
+        &METRICS_TOKEN,
         &FUNCTIONS_ENVIRONMENT,
         &ELSEWHERE[0],
         &ELSEWHERE[1],
@@ -106,6 +119,8 @@ pub struct Identity {
     pub cache_time: Duration,
     /// Another issuer whose tokens are accepted.
     pub entra: Option<EntraSettings>,
+    /// What a scraper of metrics shows.
+    pub metrics_token: Option<SecretString>,
 }
 
 /// An issuer of tokens.
@@ -195,6 +210,16 @@ pub(super) fn read(
     if let Err(what) = keys::check(&secrets.jwt_keys) {
         source.wrong.push(format!("JWT_KEYS {what}"));
     }
+    let metrics_token = source.text(&METRICS_TOKEN);
+    if metrics_token
+        .as_ref()
+        .is_some_and(|token| token.len() < METRICS_TOKEN_BYTES_MIN)
+    {
+        source.wrong(
+            &METRICS_TOKEN,
+            format_args!("must have at least {METRICS_TOKEN_BYTES_MIN} bytes"),
+        );
+    }
     let may_sign = has_vault || !secrets.jwt_keys.is_empty();
     let entra = entra(source);
     let is_development = source
@@ -223,6 +248,7 @@ pub(super) fn read(
         token_lifetime: source.seconds(&TOKEN_LIFETIME),
         cache_time: source.seconds(&CACHE),
         entra,
+        metrics_token: metrics_token.map(Into::into),
     }
 }
 
@@ -292,6 +318,7 @@ mod tests {
             ),
             (&[entra, audience, ("ENTRA_ROLE_MAP", "A=root")], "ENTRA_ROLE_MAP"),
             (&[entra, audience, ("ENTRA_ROLE_MAP", "=admin")], "ENTRA_ROLE_MAP"),
+            (&[KEY, ("METRICS_TOKEN", "hunter2")], "METRICS_TOKEN"),
             (
                 &[(
                     "JWT_KEYS",

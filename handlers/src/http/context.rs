@@ -1,7 +1,7 @@
 //! What a handler is given besides the request.
 
 use crate::{Operation, http::address::ClientAddress};
-use inventory_app::App;
+use inventory_app::{App, metrics::FunctionMetrics};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -31,9 +31,18 @@ impl Shared {
 pub(crate) struct Context {
     pub(crate) shared: Arc<Shared>,
     pub(crate) operation: &'static Operation,
+    pub(crate) metrics: FunctionMetrics,
 }
 
 impl Context {
+    pub(crate) fn new(shared: Arc<Shared>, operation: &'static Operation) -> Self {
+        Self {
+            metrics: shared.app.metrics().function(operation.name),
+            shared,
+            operation,
+        }
+    }
+
     pub(crate) fn app(&self) -> &App {
         &self.shared.app
     }

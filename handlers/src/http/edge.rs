@@ -31,9 +31,12 @@ const RETRY_AFTER_SECONDS: u16 = 2;
 
 /// The layer around a handler.
 pub(crate) async fn edge(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let in_flight = context.metrics.begin();
     let request_id = RequestId::of(request.headers());
     let activity = Activity::begin(&context, request.method(), request.headers(), request_id.clone());
-    activity.scope(answer(&context, request, next, request_id)).await
+    let response = activity.scope(answer(&context, request, next, request_id)).await;
+    in_flight.end(response.status().as_u16());
+    response
 }
 
 async fn answer(context: &Context, mut request: Request, next: Next, request_id: RequestId) -> Response {
@@ -262,10 +265,7 @@ mod tests {
         name: &str,
         handler: H,
     ) -> (Response, Value) {
-        let context = Context {
-            shared,
-            operation: operation(name),
-        };
+        let context = Context::new(shared, operation(name));
         let route = get(handler)
             .route_layer(from_fn_with_state(context.clone(), edge))
             .with_state(context);
@@ -328,10 +328,7 @@ mod tests {
         }
         let (_, body) = call(shared(), "system_live", who).await;
         assert_eq!(body, "anonymous");
-        let timer = Context {
-            shared: shared(),
-            operation: operation("stock_sweep"),
-        };
+        let timer = Context::new(shared(), operation("stock_sweep"));
         let timer = identity::identify(&timer, &HeaderMap::new()).await.unwrap();
         assert_eq!(timer.actor(), "stock_sweep");
     }

@@ -27,6 +27,9 @@ pub(crate) async fn identify(context: &Context, headers: &HeaderMap) -> Result<I
     } else {
         credentials(headers)?
     };
+    if operation.is_scraped() && app.identity().is_scraper(credentials) {
+        return Ok(Identity::anonymous(operation.role));
+    }
     let identity = app.identity().authenticate(app, credentials).await.map_err(denied)?;
     if identity.may(operation.role) {
         return Ok(identity);

@@ -12,6 +12,7 @@ mod docs;
 mod entra;
 mod files;
 mod forms;
+mod metrics;
 mod orders;
 mod settings;
 mod sign_in;

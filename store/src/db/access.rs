@@ -137,6 +137,7 @@ impl Store {
     /// A connection. Where somebody listens to [`Store::refusals`], a refusal is not the end: another password may be on
     /// its way, or another connection become free. It waits as long as for a free connection.
     pub(super) async fn acquire(&self, pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
+        let _watch = self.waiting();
         // Boxed, as sqlx does it: what connects is large, and is in every future that has a statement.
         match Box::pin(pool.acquire()).await {
             Err(error) if is_refusal(&error) => Box::pin(self.acquire_patiently(pool, error)).await,

@@ -1,6 +1,8 @@
 //! Connections to either engine.
 
-use super::{Arg, Authentication, ById, FromRow, Reader, Sql, StoreError, access::Access, arg, group::Commits};
+use super::{
+    Arg, Authentication, ById, FromRow, Observer, Reader, Sql, StoreError, access::Access, arg, group::Commits,
+};
 use crate::names::NameLookups;
 use inventory_domain::{Timestamp, limits, order::Order, product::Product, stock::StockItem};
 use secrecy::SecretString;
@@ -34,6 +36,9 @@ pub(super) const PLANS: [(&str, &str); 4] = [
 ];
 /// Reports read whole tables, and join them as is best for that.
 const REPORT_PLANS: &str = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
+/// What is only measured is given up before it disturbs the work: the server itself stops, whoever has gone meanwhile.
+const MEASURE_PLANS: &str =
+    "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL statement_timeout = 2000";
 
 /// A pooled connection that was idle this long is tried before it is used again; a busier one is trusted.
 const VERIFY_AFTER_IDLE: Duration = Duration::from_secs(15);
@@ -71,6 +76,17 @@ impl std::fmt::Debug for Options {
             .field("connections_max", &self.connections_max)
             .finish_non_exhaustive()
     }
+}
+
+/// How the connections of a store are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections that somebody has, or that are being made.
+    pub used: u32,
+    /// Connections that are open and wait.
+    pub idle: u32,
+    /// Connections that may be open.
+    pub max: u32,
 }
 
 /// Part of a list.
@@ -118,6 +134,7 @@ pub struct Store {
     pub(crate) orders: ById<Uuid, Order>,
     pub(super) access: Arc<Access>,
     pub(super) keeps_event_history: bool,
+    pub(super) observer: Option<Arc<dyn Observer>>,
     writer: Arc<Semaphore>,
     write_timeout: Duration,
 }
@@ -199,6 +216,7 @@ impl Store {
             orders: ById::default(),
             access,
             keeps_event_history: false,
+            observer: None,
             writer: Arc::new(Semaphore::new(1)),
             write_timeout: options.statement_timeout,
         })
@@ -284,26 +302,46 @@ impl Store {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Connections open and, of those, idle.
-    pub fn pool_size(&self) -> (u32, usize) {
-        match &self.pool {
-            Pool::Postgres(pool) => (pool.size(), pool.num_idle()),
-            Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
+    /// How the connections are used just now.
+    pub fn pool_status(&self) -> PoolStatus {
+        let (size, idle, max) = match &self.pool {
+            Pool::Postgres(pool) => (pool.size(), pool.num_idle(), pool.options().get_max_connections()),
+            Pool::Sqlite(pool) => (pool.size(), pool.num_idle(), pool.options().get_max_connections()),
+        };
+        // The two are read one after the other.
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(size);
+        PoolStatus {
+            used: size - idle,
+            idle,
+            max,
         }
     }
 
     /// All rows of a report: a statement that reads whole tables.
     pub(crate) async fn report<T: FromRow>(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
+        self.all_with(REPORT_PLANS, sql, args).await
+    }
+
+    /// All rows of a statement that nobody's work waits for. PostgreSQL gives it up after two seconds.
+    pub(crate) async fn measure<T: FromRow>(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
+        self.all_with(MEASURE_PLANS, sql, args).await
+    }
+
+    async fn all_with<T: FromRow>(
+        &self,
+        settings: &'static str,
+        sql: &Sql,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<T>, StoreError> {
         let Pool::Postgres(pool) = &self.pool else {
             return self.all(sql, args).await;
         };
-        self.count_statement();
         let connection = self.acquire(pool).await?;
-        let mut tx = Transaction::begin(connection, None).await?;
-        tx.execute(REPORT_PLANS).await?;
+        let mut tx = self.observe(Transaction::begin(connection, None)).await?;
+        self.observe(tx.execute(settings)).await?;
         let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
-        let rows = query.fetch_all(&mut *tx).await?;
-        tx.commit().await?;
+        let rows = self.observe(query.fetch_all(&mut *tx)).await?;
+        self.observe(tx.commit()).await?;
         rows.iter().map(|row| T::from_row(&mut Reader::postgres(row))).collect()
     }
 
@@ -372,10 +410,6 @@ impl Store {
             .ok_or(StoreError::Unavailable(sqlx::Error::PoolTimedOut))
     }
 
-    pub(crate) fn count_statement(&self) {
-        self.statements.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Exactly one row.
     pub(crate) async fn one<T: FromRow>(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<T, StoreError> {
         self.first(sql, args)
@@ -385,52 +419,51 @@ impl Store {
 
     /// Rows changed, in a transaction of its own.
     pub(crate) async fn execute(&self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
-        self.count_statement();
         Ok(match &self.pool {
-            Pool::Postgres(pool) => arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
-                .execute(&mut *self.acquire(pool).await?)
-                .await?
-                .rows_affected(),
-            Pool::Sqlite(pool) => arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args)
-                .execute(pool)
-                .await?
-                .rows_affected(),
+            Pool::Postgres(pool) => {
+                let mut connection = self.acquire(pool).await?;
+                let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
+                self.observe(query.execute(&mut *connection)).await?.rows_affected()
+            }
+            Pool::Sqlite(pool) => {
+                let mut connection = self.acquire_sqlite(pool).await?;
+                let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
+                self.observe(query.execute(&mut *connection)).await?.rows_affected()
+            }
         })
     }
 }
 
 impl Run for &Store {
     async fn all<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
-        self.count_statement();
         match &self.pool {
             Pool::Postgres(pool) => {
-                let rows = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
-                    .fetch_all(&mut *self.acquire(pool).await?)
-                    .await?;
+                let mut connection = self.acquire(pool).await?;
+                let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
+                let rows = self.observe(query.fetch_all(&mut *connection)).await?;
                 rows.iter().map(|row| T::from_row(&mut Reader::postgres(row))).collect()
             }
             Pool::Sqlite(pool) => {
-                let rows = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args)
-                    .fetch_all(pool)
-                    .await?;
+                let mut connection = self.acquire_sqlite(pool).await?;
+                let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
+                let rows = self.observe(query.fetch_all(&mut *connection)).await?;
                 rows.iter().map(|row| T::from_row(&mut Reader::sqlite(row))).collect()
             }
         }
     }
 
     async fn first<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Option<T>, StoreError> {
-        self.count_statement();
         match &self.pool {
             Pool::Postgres(pool) => {
-                let row = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args)
-                    .fetch_optional(&mut *self.acquire(pool).await?)
-                    .await?;
+                let mut connection = self.acquire(pool).await?;
+                let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
+                let row = self.observe(query.fetch_optional(&mut *connection)).await?;
                 row.map(|row| T::from_row(&mut Reader::postgres(&row))).transpose()
             }
             Pool::Sqlite(pool) => {
-                let row = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args)
-                    .fetch_optional(pool)
-                    .await?;
+                let mut connection = self.acquire_sqlite(pool).await?;
+                let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
+                let row = self.observe(query.fetch_optional(&mut *connection)).await?;
                 row.map(|row| T::from_row(&mut Reader::sqlite(&row))).transpose()
             }
         }

@@ -230,17 +230,15 @@ impl Tx {
 
     async fn connect(&mut self) -> Result<(), StoreError> {
         if matches!(self.connection, Connection::None) {
-            self.store.count_statement();
             self.connection = match &self.store.pool {
                 Pool::Postgres(pool) => {
                     let connection = self.store.acquire(pool).await?;
-                    Connection::Postgres(Transaction::begin(connection, None).await?)
+                    let begin = Transaction::begin(connection, None);
+                    Connection::Postgres(self.store.observe(begin).await?)
                 }
-                // SQLite: a transaction that reads and then writes must be a writer from the start, else it may find
-                // that it cannot become one.
                 Pool::Sqlite(pool) => {
-                    let permit = self.store.permit_to_write().await?;
-                    Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?, permit)
+                    let (tx, permit) = self.store.begin_to_write(pool).await?;
+                    Connection::Sqlite(tx, permit)
                 }
             };
         }
@@ -250,15 +248,14 @@ impl Tx {
     /// Rows changed.
     pub(crate) async fn execute(&mut self, sql: &Sql, args: &[Arg<'_>]) -> Result<u64, StoreError> {
         self.connect().await?;
-        self.store.count_statement();
         Ok(match &mut self.connection {
             Connection::Postgres(tx) => {
                 let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
-                query.execute(&mut **tx).await?.rows_affected()
+                self.store.observe(query.execute(&mut **tx)).await?.rows_affected()
             }
             Connection::Sqlite(tx, _) => {
                 let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
-                query.execute(&mut **tx).await?.rows_affected()
+                self.store.observe(query.execute(&mut **tx)).await?.rows_affected()
             }
             Connection::None => 0,
         })
@@ -435,11 +432,10 @@ impl Tx {
             }
             self.write(self.set, &rows).await?;
         }
-        self.store.count_statement();
         match self.connection {
             Connection::None => {}
-            Connection::Postgres(tx) => tx.commit().await?,
-            Connection::Sqlite(tx, _permit) => tx.commit().await?,
+            Connection::Postgres(tx) => self.store.observe(tx.commit()).await?,
+            Connection::Sqlite(tx, _permit) => self.store.observe(tx.commit()).await?,
         }
         Ok(())
     }
@@ -451,10 +447,7 @@ impl Tx {
             return self.store.write_alone(set, rows).await;
         }
         match &mut self.connection {
-            Connection::Postgres(tx) => {
-                self.store.count_statement();
-                write_postgres(&mut **tx, set, rows).await
-            }
+            Connection::Postgres(tx) => write_postgres(&self.store, &mut **tx, set, rows).await,
             Connection::Sqlite(tx, _) => write_sqlite(&self.store, tx, set, rows).await,
             Connection::None => Ok(()),
         }
@@ -462,6 +455,7 @@ impl Tx {
 }
 
 async fn write_postgres<'e>(
+    store: &Store,
     executor: impl sqlx::PgExecutor<'e>,
     set: &'static WriteSet,
     rows: &HashMap<&'static str, String>,
@@ -470,7 +464,7 @@ async fn write_postgres<'e>(
     for parameter in set.parameters(rows) {
         query = query.bind(parameter);
     }
-    query.execute(executor).await?;
+    store.observe(query.execute(executor)).await?;
     Ok(())
 }
 
@@ -481,9 +475,9 @@ async fn write_sqlite(
     rows: &HashMap<&'static str, String>,
 ) -> Result<(), StoreError> {
     for (text, parameter) in set.sqlite().iter().zip(set.parameters(rows)) {
-        store.count_statement();
         if parameter != "[]" {
-            sqlx::query(*text).bind(parameter).execute(&mut **tx).await?;
+            let query = sqlx::query(*text).bind(parameter);
+            store.observe(query.execute(&mut **tx)).await?;
         }
     }
     Ok(())
@@ -496,14 +490,15 @@ impl Store {
         set: &'static WriteSet,
         rows: &HashMap<&'static str, String>,
     ) -> Result<(), StoreError> {
-        self.count_statement();
         match &self.pool {
-            Pool::Postgres(pool) => write_postgres(&mut *self.acquire(pool).await?, set, rows).await,
+            Pool::Postgres(pool) => {
+                let mut connection = self.acquire(pool).await?;
+                write_postgres(self, &mut *connection, set, rows).await
+            }
             Pool::Sqlite(pool) => {
-                let _permit = self.permit_to_write().await?;
-                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                let (mut tx, _permit) = self.begin_to_write(pool).await?;
                 write_sqlite(self, &mut tx, set, rows).await?;
-                Ok(tx.commit().await?)
+                Ok(self.observe(tx.commit()).await?)
             }
         }
     }
@@ -512,16 +507,15 @@ impl Store {
 impl Run for &mut Tx {
     async fn all<T: FromRow>(self, sql: &Sql, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
         self.connect().await?;
-        self.store.count_statement();
         match &mut self.connection {
             Connection::Postgres(tx) => {
                 let query = arg::bind_postgres(sqlx::query(sql.text(Engine::Postgres)), args);
-                let rows = query.fetch_all(&mut **tx).await?;
+                let rows = self.store.observe(query.fetch_all(&mut **tx)).await?;
                 rows.iter().map(|row| T::from_row(&mut Reader::postgres(row))).collect()
             }
             Connection::Sqlite(tx, _) => {
                 let query = arg::bind_sqlite(sqlx::query(sql.text(Engine::Sqlite)), args);
-                let rows = query.fetch_all(&mut **tx).await?;
+                let rows = self.store.observe(query.fetch_all(&mut **tx)).await?;
                 rows.iter().map(|row| T::from_row(&mut Reader::sqlite(row))).collect()
             }
             Connection::None => Ok(Vec::new()),

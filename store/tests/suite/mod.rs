@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod catalogue;
 pub mod files;
+pub mod levels;
 pub mod orders;
 pub mod privacy;
 pub mod records;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 /// A fresh, migrated database, gone when dropped.
 pub struct Database {
     pub store: Store,
+    url: String,
     _keep: Box<dyn std::any::Any + Send + Sync>,
 }
 
@@ -47,10 +49,12 @@ impl Database {
     pub async fn sqlite() -> Self {
         let directory = std::env::temp_dir().join(format!("inventory-{}", Uuid::now_v7()));
         std::fs::create_dir(&directory).unwrap();
-        let store = Store::open(&options(format!("sqlite:{}", directory.join("test.db").display()))).unwrap();
+        let url = format!("sqlite:{}", directory.join("test.db").display());
+        let store = Store::open(&options(url.clone())).unwrap();
         store.migrate().await.unwrap();
         Self {
             store,
+            url,
             _keep: Box::new(Directory(directory)),
         }
     }
@@ -61,8 +65,18 @@ impl Database {
         store.migrate().await.unwrap();
         Self {
             store,
+            url: database.url.clone(),
             _keep: Box::new(database),
         }
+    }
+
+    /// Another store over the same database, whose statements follow each other on one connection.
+    pub fn with_one_connection(&self) -> Store {
+        let one = Options {
+            connections_max: 1,
+            ..options(self.url.clone())
+        };
+        Store::open(&one).unwrap()
     }
 
     pub fn begin(&self) -> Tx {

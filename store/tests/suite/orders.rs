@@ -31,11 +31,13 @@ pub async fn placed_decided_and_shipped(database: &Database) {
     let batch = [message(placed.id, order(&[("A-1", 4), ("A-1", 2)], OnShortage::Reject))];
     let outcomes = processing::process(&database.store, &caller(), &batch, &[])
         .await
-        .unwrap();
+        .unwrap()
+        .outcomes;
     assert_eq!(outcomes, [Outcome::Decided(OrderStatus::Confirmed)]);
     let again = processing::process(&database.store, &caller(), &batch, &[])
         .await
-        .unwrap();
+        .unwrap()
+        .outcomes;
     assert_eq!(again, [Outcome::Repeated(OrderStatus::Confirmed)], "I4: decided once");
     let level = stock::get(&database.store, item.id).await.unwrap();
     assert_eq!((level.quantity, level.reserved, level.available), (10, 6, 4));
@@ -143,7 +145,8 @@ pub async fn due_holds_are_released_for_who_comes_next(database: &Database) {
     let second = [message(Uuid::now_v7(), order(&[("A-1", 5)], OnShortage::Reject))];
     let outcomes = processing::process(&database.store, &caller(), &second, &[])
         .await
-        .unwrap();
+        .unwrap()
+        .outcomes;
     assert_eq!(outcomes, [Outcome::Decided(OrderStatus::Confirmed)]);
     assert_eq!(
         orders::get(&database.store, first).await.unwrap().status,
@@ -172,7 +175,8 @@ pub async fn a_batch_with_everything_in_it(database: &Database) {
     let bad = [parked("bad-1", "not json"), parked("bad-2", "with a \0 in it")];
     let outcomes = processing::process(&database.store, &caller(), &batch, &bad)
         .await
-        .unwrap();
+        .unwrap()
+        .outcomes;
     assert_eq!(
         outcomes,
         [

@@ -210,7 +210,8 @@ pub async fn orders_and_the_erasure_of_their_customer_at_once(database: &Databas
     let batch = [message(Uuid::now_v7(), order(&[("A-1", 1)], OnShortage::Reject))];
     let outcomes = processing::process(&database.store, &caller(), &batch, &[])
         .await
-        .unwrap();
+        .unwrap()
+        .outcomes;
     assert!(matches!(outcomes[0], processing::Outcome::Decided(_)));
 }
 
@@ -241,7 +242,8 @@ pub async fn messages_name_customers_by_id(database: &Database) {
     ];
     let outcomes = processing::process(&database.store, &caller(), &batch, &[])
         .await
-        .unwrap();
+        .unwrap()
+        .outcomes;
     assert_eq!(
         outcomes,
         [

@@ -1,5 +1,5 @@
 //! What tests need besides crates: PostgreSQL, RabbitMQ, Redis, the official Service Bus SDKs for Python and
-//! Node, Azurite, and what checks scripts, images and manifests.
+//! Node, Prometheus' parser, Azurite, and what checks scripts, images and manifests.
 
 use crate::failure::{Context as _, Failure, Result};
 use crate::{postgres, workspace};
@@ -17,6 +17,8 @@ pub(super) fn install() -> Result<()> {
     let tools = workspace::target().join("tools");
     fs::create_dir_all(&tools).context(tools.display())?;
     python("the Service Bus SDK for Python", &sources, &tools.join("python"))?;
+    let prometheus = workspace::root().join("handlers/tests/prometheus");
+    python("Prometheus' parser", &prometheus, &tools.join("prometheus"))?;
     node("the Service Bus SDK for Node", &sources, &tools.join("node"))?;
     let azurite = workspace::root().join("azure/tests/azurite");
     node("Azurite", &azurite, &tools.join("azurite"))?;
