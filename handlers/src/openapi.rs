@@ -272,7 +272,8 @@ fn path_parameter(operation: &Operation) -> Option<utoipa::openapi::path::Parame
             ObjectBuilder::new()
                 .schema_type(Type::Integer)
                 .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
-                .minimum(Some(1)),
+                .minimum(Some(1))
+                .maximum(Some(isize::MAX)),
             json!(1),
         ),
         "guid" => (

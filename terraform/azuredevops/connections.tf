@@ -73,6 +73,17 @@ resource "azurerm_role_assignment" "contributor" {
   description          = "Makes and changes resources of ${each.key}."
 }
 
+# Looks at a signature before it deploys: reads the public half of the key, and cannot sign.
+resource "azurerm_role_assignment" "verify" {
+  for_each = var.environments
+
+  scope                = "/subscriptions/${var.artifacts.subscription_id}/resourceGroups/${var.artifacts.resource_group}/providers/Microsoft.KeyVault/vaults/${var.artifacts.signing_vault}"
+  role_definition_name = "Key Vault Reader"
+  principal_id         = azurerm_user_assigned_identity.pipelines["inventory-${each.key}"].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = "Checks in ${each.key} what was signed."
+}
+
 # Signs, and pushes images.
 resource "azurerm_role_assignment" "artifacts" {
   for_each = toset(concat(["Key Vault Crypto User"], var.artifacts.container_registry == "" ? [] : ["AcrPush"]))

@@ -183,6 +183,39 @@ fn production_gets_its_requests_in_steps_and_can_go_back() {
 }
 
 #[test]
+fn what_pipelines_use_is_provisioned() {
+    let provisioned: String = yaml::files_under("terraform/azuredevops", "tf")
+        .iter()
+        .map(|path| std::fs::read_to_string(root().join(path)).unwrap())
+        .collect();
+    let mut read = BTreeSet::new();
+    for path in files().keys() {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        assert!(
+            provisioned.contains(path.to_str().unwrap()) || path.starts_with(".azuredevops/templates"),
+            "{path:?} is no pipeline"
+        );
+        // Before a variable group stands what is read from it.
+        for (comment, group) in text.lines().zip(text.lines().skip(1)) {
+            if let (Some(names), true) = (comment.trim().strip_prefix("# "), group.contains("- group: ")) {
+                let names = names.split(' ').map(|word| word.trim_end_matches(','));
+                read.extend(names.take_while(|word| word.contains('_')).map(str::to_owned));
+            }
+        }
+    }
+    assert!(read.len() > 8, "{read:?}");
+    for name in &read {
+        assert!(
+            provisioned.contains(&format!("{name} ")) || provisioned.contains(&format!("\"{name}\"")),
+            "{name}"
+        );
+    }
+    for pipeline in ["deploy", "infrastructure"] {
+        assert!(provisioned.contains(&format!("{pipeline} ")), "{pipeline}");
+    }
+}
+
+#[test]
 fn versions_are_those_of_the_workspace() {
     let variables = yaml::read(Path::new(".azuredevops/templates/variables.yml"));
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();

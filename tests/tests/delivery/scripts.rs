@@ -140,15 +140,26 @@ fn going_back_swaps_only_what_was_swapped() {
 
 #[test]
 fn only_what_was_signed_passes() {
+    // A vault with one key, which signs a digest and gives its public half away.
     let azure = Azure::new(
-        "*\"key sign\"*) echo \"$*\" | sed 's/.*--digest \\([^ ]*\\).*/of-\\1/' ;;\n\
-         *\"key verify\"*) echo \"$*\" | grep -q -- '--digest \\([^ ]*\\) --signature of-\\1' && echo true || echo false ;;",
+        "*\"key sign\"*) echo \"$*\" | sed 's/.*--digest \\([^ ]*\\).*/\\1/' | base64 --decode |\n\
+         openssl pkeyutl -sign -inkey \"${0%/*}/private.pem\" -pkeyopt digest:sha256 | base64 --wrap=0 ;;\n\
+         *\"key download\"*) cp \"${0%/*}/public.pem\" \"$(echo \"$*\" | sed 's/.*--file \\([^ ]*\\).*/\\1/')\" ;;",
     );
+    let (private, public) = (azure.file("private.pem", ""), azure.file("public.pem", ""));
+    for arguments in [
+        vec!["genpkey", "-algorithm", "RSA", "-out", &private],
+        vec!["pkey", "-in", &private, "-pubout", "-out", &public],
+    ] {
+        let made = Command::new("openssl").args(arguments).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
     let file = azure.file("package.zip", "what was built");
     let signed = azure.run("sign", &["vault", "key", &file]);
     assert!(signed.status.success(), "{signed:?}");
     let passed = azure.run("check-signature", &["vault", "key", &file]);
     assert!(passed.status.success(), "{passed:?}");
+
     azure.file("package.zip", "something else");
     let refused = azure.run("check-signature", &["vault", "key", &file]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
