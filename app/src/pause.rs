@@ -3,13 +3,13 @@
 use std::{collections::hash_map::RandomState, hash::BuildHasher as _, time::Duration};
 
 /// After so many failures in a row: anything from half of a bound to all of it. The bound doubles with each failure.
-pub(crate) fn after(failures: u32, first: Duration, longest: Duration) -> Duration {
+pub fn after(failures: u32, first: Duration, longest: Duration) -> Duration {
     let doubled = first.saturating_mul(1 << failures.saturating_sub(1).min(16));
     doubled.min(longest).mul_f64(0.5 + random_fraction() / 2.0)
 }
 
 /// About so long: up to a tenth more or less.
-pub(crate) fn around(time: Duration) -> Duration {
+pub fn around(time: Duration) -> Duration {
     time.mul_f64(0.9 + random_fraction() / 5.0)
 }
 

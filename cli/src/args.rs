@@ -7,7 +7,8 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done, and all is well
-  1    done, but something needs attention: lines refused, drift found, a message not sent again, no such message
+  1    done, but something needs attention: lines refused, drift found, a message not sent again, no such message, a service that
+       is not well; or what was asked for is refused
   2    the command line, a setting or the input file is wrong; nothing was done
   3    the database is away; trying later may help
   4    the database's schema is older than this program: run `inventory migrate`
@@ -29,6 +30,10 @@ pub(crate) struct Arguments {
     /// Prints one JSON document instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// The environment that is meant (dev, qa, staging, production, …): where the service or the setting ENVIRONMENT says another,
+    /// nothing is done.
+    #[arg(long, global = true, value_name = "NAME", value_parser = environment)]
+    pub(crate) env: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -36,7 +41,47 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Brings the database's schema up to date; safe to run again and from several places at once.
-    Migrate,
+    Migrate {
+        /// Makes a backup first, and migrates only when that has worked: to this file, which must not be there, or to one named
+        /// after environment and time in this directory.
+        #[arg(long, value_name = "PATH")]
+        backup: Option<PathBuf>,
+    },
+    /// Backups of the database: of PostgreSQL by pg_dump, of SQLite by VACUUM INTO.
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Puts a backup into the database, all of it or nothing, and holds the stock against the ledger.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Drops what the database holds. Stop the function app first.
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Rehearses a disaster on a copy: backs it up, destroys it, restores it, and says what was lost and how long it took.
+    ///
+    /// The database itself is read once and not changed. The copy is a database beside it on the same server (the user must be
+    /// allowed to create databases), and gone afterwards. Exit code 1: not everything that the backup must have is there, or it
+    /// took longer than the targets.
+    Drill(Drill),
+    /// Verifies a deployment: alive, healthy, ready, with its document, and able to read. Tries again until all is well or the time
+    /// is over.
+    ///
+    /// Credentials come from the environment: INVENTORY_TOKEN, or INVENTORY_API_KEY, or INVENTORY_CLIENT_ID with
+    /// INVENTORY_CLIENT_SECRET. Without them the read must be refused.
+    Verify(Verify),
+    /// Says how a service is, once.
+    Health {
+        /// Where it is: https://HOST.
+        #[arg(env = "INVENTORY_URL", hide_env_values = true)]
+        url: String,
+    },
+    /// Runs the main flow on a product of its own: created, stocked, ordered, decided, low, and taken away again.
+    ///
+    /// Safe in production, and to run again: it touches nothing but its own product SMOKE-…, which is archived afterwards, at
+    /// location MAIN. Its low-stock alert is a real one, which receivers are told of (--without-alert). Credentials of a manager
+    /// come from the environment: INVENTORY_TOKEN, or INVENTORY_API_KEY, or INVENTORY_CLIENT_ID with INVENTORY_CLIENT_SECRET.
+    Smoke(Smoke),
     /// Loads products and their stock from a CSV file, keyed by SKU; running it again changes nothing.
     ///
     /// The first line names the columns, in any order. Needed: sku, name, unit_price_minor, currency, on_hand. Used where
@@ -72,6 +117,69 @@ pub(crate) enum Command {
     /// The settings that the handler starts with.
     #[command(subcommand)]
     Settings(Settings),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backup {
+    /// Makes one.
+    Create {
+        /// A file that is not there, or a directory for one named after environment and time.
+        path: PathBuf,
+    },
+    /// Restores one into a database of its own beside the one named, counts, holds the stock against the ledger, and drops it.
+    Verify {
+        /// The backup.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drill {
+    /// The most that may be lost, in seconds.
+    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
+    pub(crate) rpo_max_seconds: u32,
+    /// The longest that it may take, in seconds.
+    #[arg(long, default_value_t = 14_400, value_name = "SECONDS")]
+    pub(crate) rto_max_seconds: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Where it is: https://HOST.
+    #[arg(env = "INVENTORY_URL", hide_env_values = true)]
+    pub(crate) url: String,
+    /// How long it is tried again, in seconds; 0: once.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3_600))]
+    pub(crate) within: u32,
+    /// The version that must answer.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) expect_version: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Smoke {
+    /// Where it is: https://HOST.
+    #[arg(env = "INVENTORY_URL", hide_env_values = true)]
+    pub(crate) url: String,
+    /// How long the order may take to be decided, in seconds.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub(crate) within: u32,
+    /// Raises no alert: nobody is woken.
+    #[arg(long)]
+    pub(crate) without_alert: bool,
+}
+
+/// A name as resources have them: it becomes part of file names.
+fn environment(text: &str) -> Result<String, String> {
+    let is_name = (1..=32).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("small letters, digits and -, at most 32".to_owned())
+    }
 }
 
 #[derive(Debug, Subcommand)]

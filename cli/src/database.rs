@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use inventory_app::{App, Caller, Settings};
 use std::path::{Path, PathBuf};
 
-/// Opens the database for `migrate`, which may make it.
+/// Opens the database for what may make it.
 pub(crate) async fn open_new(url: Option<&str>) -> Result<App, Failure> {
     let settings = Settings::for_cli(url)?;
     if let Some(directory) = sqlite_file(&settings.database.url).as_deref().and_then(Path::parent) {
@@ -12,6 +12,13 @@ pub(crate) async fn open_new(url: Option<&str>) -> Result<App, Failure> {
             .map_err(|error| Failure::Unavailable(format!("{}: {error}", directory.display())))?;
     }
     let app = App::build(settings)?;
+    app.prepare().await?;
+    Ok(app)
+}
+
+/// Opens a database of which only the server or the engine matters.
+pub(crate) async fn open_server(url: Option<&str>) -> Result<App, Failure> {
+    let app = App::build(Settings::for_cli(url)?)?;
     app.prepare().await?;
     Ok(app)
 }
@@ -40,7 +47,8 @@ pub(crate) fn caller() -> Caller {
     Caller::new("inventory-cli", uuid::Uuid::now_v7().to_string())
 }
 
-fn sqlite_file(url: &str) -> Option<PathBuf> {
+/// The file of a SQLite database.
+pub(crate) fn sqlite_file(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path);
     let path = path.split('?').next().unwrap_or_default();

@@ -2,11 +2,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod backup;
 mod commands;
 mod database;
 mod failure;
 mod output;
 mod progress;
+mod service;
 
 use args::{Arguments, Command};
 use clap::Parser as _;
@@ -35,8 +37,16 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
     let url = arguments.database_url.as_deref();
+    let environment = arguments.env.as_deref();
+    is_meant(environment, std::env::var("ENVIRONMENT").ok().as_deref())?;
     match &arguments.command {
-        Command::Migrate => commands::migrate::run(url, output).await,
+        Command::Migrate { backup } => commands::migrate::run(url, backup.as_deref(), environment, output).await,
+        Command::Backup(command) => commands::backup::run(url, command, environment, output).await,
+        Command::Restore { file, overwrite } => commands::restore::run(url, file, *overwrite, output).await,
+        Command::Drill(arguments) => Box::pin(commands::drill::run(url, arguments, output)).await,
+        Command::Verify(arguments) => commands::verify::run(arguments, environment, output).await,
+        Command::Health { url } => commands::health::run(url, environment, output).await,
+        Command::Smoke(arguments) => commands::smoke::run(arguments, environment, output).await,
         Command::Import { file } => commands::import::run(url, file, output).await,
         Command::Export(export) => commands::export::run(url, export, output).await,
         Command::Reconcile { fix } => commands::reconcile::run(url, *fix, output).await,
@@ -45,6 +55,16 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Command::Clients(command) => commands::accounts::clients(url, command, output).await,
         Command::Users(command) => commands::accounts::users(url, command, output).await,
         Command::Settings(command) => commands::settings::run(url, command, output),
+    }
+}
+
+/// Refuses to work on another environment than the one that is meant.
+fn is_meant(wanted: Option<&str>, is: Option<&str>) -> Result<(), Failure> {
+    match (wanted, is.map(str::trim).filter(|is| !is.is_empty())) {
+        (Some(wanted), Some(is)) if wanted != is => Err(Failure::Input(format!(
+            "--env says {wanted}, the setting ENVIRONMENT says {is}: nothing was done"
+        ))),
+        _ => Ok(()),
     }
 }
 

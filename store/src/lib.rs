@@ -9,6 +9,7 @@ pub mod alerts;
 pub mod api_keys;
 pub mod audit;
 pub mod catalogue;
+pub mod census;
 pub mod customers;
 mod db;
 pub mod erasure;

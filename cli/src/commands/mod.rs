@@ -1,10 +1,16 @@
 //! One file a command.
 
 pub(crate) mod accounts;
+pub(crate) mod backup;
+pub(crate) mod drill;
 pub(crate) mod erase_customer;
 pub(crate) mod export;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod parked;
 pub(crate) mod reconcile;
+pub(crate) mod restore;
 pub(crate) mod settings;
+pub(crate) mod smoke;
+pub(crate) mod verify;

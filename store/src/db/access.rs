@@ -72,6 +72,8 @@ pub(super) struct Access {
     refusals: watch::Sender<()>,
     /// The last token, for a URL that comes after it.
     token: Mutex<Option<SecretString>>,
+    /// The URL, and the password beside it.
+    way: Mutex<Option<(SecretString, Option<SecretString>)>>,
 }
 
 impl Access {
@@ -86,6 +88,7 @@ impl Access {
             is_refused: AtomicBool::new(false),
             refusals: watch::Sender::new(()),
             token: Mutex::default(),
+            way: Mutex::default(),
         }
     }
 
@@ -110,6 +113,11 @@ impl Access {
     pub(super) fn is_outdated(&self, age: Duration) -> bool {
         let changed = self.changed.load(Ordering::Acquire);
         changed != 0 && self.began.elapsed().saturating_sub(age) < Duration::from_nanos(changed)
+    }
+
+    /// Keeps what new connections are made with.
+    pub(super) fn note_way(&self, url: &str, password: Option<&SecretString>) {
+        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some((url.into(), password.cloned()));
     }
 
     fn token(&self) -> MutexGuard<'_, Option<SecretString>> {
@@ -179,6 +187,14 @@ impl Store {
         self.access.is_refused.load(Ordering::Relaxed)
     }
 
+    /// How new connections are made now, for tools that bring a program of PostgreSQL's own: the URL, and the password or
+    /// token that wins over one in it. `None` for SQLite, which has neither.
+    pub fn way(&self) -> Option<(SecretString, Option<SecretString>)> {
+        let way = self.access.way.lock().unwrap_or_else(PoisonError::into_inner);
+        let (url, password) = way.clone()?;
+        Some((url, self.access.token().clone().or(password)))
+    }
+
     /// Connects with this password from now on; open connections stay, as they do when a token expires.
     pub fn set_password(&self, password: &SecretString) {
         if let Pool::Postgres(pool) = &self.pool {
@@ -222,6 +238,7 @@ impl Store {
             }
         }
         pool.set_connect_options(options);
+        self.access.note_way(url, password);
         self.access.note_change();
         Ok(())
     }

@@ -162,6 +162,7 @@ impl Store {
             let connect = access
                 .options(&options.url, options.password.as_ref())
                 .map_err(|error| StoreError::Internal(sqlx::Error::Configuration(error.into())))?;
+            access.note_way(&options.url, options.password.as_ref());
             let watched = Arc::clone(&access);
             Pool::Postgres(
                 PgPoolOptions::new()
