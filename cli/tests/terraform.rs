@@ -505,3 +505,46 @@ fn the_repository_is_guarded() {
         assert!(met.contains_key(kind), "{kind} is missing");
     }
 }
+
+/// What the project's pipelines are made from is there, and the variables they read are given.
+#[test]
+fn pipelines_find_their_files_and_variables() {
+    let folder = terraform().join("azuredevops");
+    let root = terraform().join("..");
+    let variables = parse(&folder.join("variables.tf"));
+    let pipelines = blocks(&variables, "variable")
+        .find(|variable| label(variable, 0) == "pipelines")
+        .unwrap();
+    let paths = object(attribute(&pipelines.body, "default").unwrap());
+    assert!(paths.len() >= 3);
+    for (name, path) in paths {
+        let Expression::String(path) = path else {
+            panic!("{name}")
+        };
+        assert!(root.join(path).is_file(), "{name}: there is no {path}");
+    }
+
+    // A deployment says in a comment which variables of the environment's group it reads.
+    let given = fs::read_to_string(folder.join("pipelines.tf")).unwrap();
+    let mut count = 0;
+    for template in files(&root.join(".azuredevops/templates"), ".yml") {
+        let text = fs::read_to_string(&template).unwrap();
+        let mut lines = text.lines().map(str::trim);
+        while let Some(line) = lines.next() {
+            let Some(names) = line.strip_prefix("# ").filter(|_| {
+                lines
+                    .clone()
+                    .next()
+                    .is_some_and(|next| next.starts_with("- group: inventory-"))
+            }) else {
+                continue;
+            };
+            let names = names.split('(').next().unwrap();
+            for name in names.split(", ").map(str::trim) {
+                assert!(given.contains(name), "{}: nobody gives {name}", template.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 10, "{count}");
+}

@@ -70,9 +70,10 @@ resource "azuredevops_check_exclusive_lock" "main" {
   timeout              = 1440
 }
 
-# Agents inside the networks of those environments whose services do not answer elsewhere. The machines are yours to add.
+# Agents that deploy and migrate: inside the network of staging and production, whose services do not answer elsewhere, and at
+# an address that dev and qa let in (allowed_ip_addresses). The machines are yours to add.
 resource "azuredevops_agent_pool" "main" {
-  for_each = { for name, environment in var.environments : name => environment if environment.has_agents }
+  for_each = var.environments
 
   name           = "inventory-${each.key}"
   auto_provision = false

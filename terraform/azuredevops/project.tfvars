@@ -32,7 +32,6 @@ environments = {
     key_vault_name     = "kv-inventory-stg-wh1"
     database_role      = "inventory-database-admins-staging"
     vault_is_reachable = false
-    has_agents         = true
     branches           = ["refs/heads/main", "refs/heads/release/*"]
     approvers          = ["qa-lead@example.com", "operations@example.com"]
   }
@@ -42,7 +41,6 @@ environments = {
     key_vault_name     = "kv-inventory-prd-wh1"
     database_role      = "inventory-database-admins-production"
     vault_is_reachable = false
-    has_agents         = true
     branches           = ["refs/heads/main", "refs/heads/release/*", "refs/heads/hotfix/*"]
     approvers          = ["operations@example.com", "product-owner@example.com"]
     approvals_required = 2

@@ -65,8 +65,6 @@ variable "environments" {
     approvals_required = optional(number, 1)
     # Whether Azure DevOps itself gets through to the vault, to list its secrets: not where only the network does.
     vault_is_reachable = optional(bool, true)
-    # Whether it has agents of its own, in its network.
-    has_agents = optional(bool, false)
   }))
 
   validation {

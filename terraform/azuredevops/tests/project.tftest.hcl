@@ -23,7 +23,7 @@ run "plan" {
     error_message = "migrations come by the administrators' role: ${jsonencode(azuredevops_variable_group.settings["inventory-dev"].variable)}"
   }
   assert {
-    condition     = length(azuredevops_environment.main) == 8 && length(azuredevops_check_approval.main) == 6 && length(azuredevops_variable_group.secrets) == 2 && length(azuredevops_agent_pool.main) == 2
-    error_message = "two environments of each kind with three approvals, two vaults that can be linked, two pools"
+    condition     = length(azuredevops_environment.main) == 8 && length(azuredevops_check_approval.main) == 6 && length(azuredevops_variable_group.secrets) == 2 && length(azuredevops_agent_pool.main) == 4
+    error_message = "two environments of each kind with three approvals, two vaults that can be linked, four pools"
   }
 }
