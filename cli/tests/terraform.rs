@@ -12,6 +12,10 @@ use std::{
 /// Settings of the program that no function app in Azure has, and why.
 const NOT_IN_AZURE: &[(&str, &str)] = &[
     (
+        "METRICS_TOKEN",
+        "a secret, and behind Azure's front end no scraper reaches each instance",
+    ),
+    (
         "BLOB_STORAGE_CONNECTION_STRING",
         "a secret: the account is opened by identity",
     ),
@@ -503,6 +507,23 @@ fn the_repository_is_guarded() {
         "azuredevops_build_definition",
     ] {
         assert!(met.contains_key(kind), "{kind} is missing");
+    }
+}
+
+/// Alerts, workbook and dashboard ask for metrics that the program has.
+#[test]
+fn queries_ask_for_metrics_that_exist() {
+    let documented = fs::read_to_string(terraform().join("../docs/telemetry.md")).unwrap();
+    let mut asked = BTreeSet::new();
+    for path in files(&terraform().join("modules/monitoring"), ".tf") {
+        let text = fs::read_to_string(&path).unwrap();
+        for quoted in text.split("name == '").skip(1) {
+            asked.insert(quoted.split('\'').next().unwrap().to_owned());
+        }
+    }
+    assert!(asked.len() >= 4, "{asked:?}");
+    for metric in asked {
+        assert!(documented.contains(&format!("| `{metric}` |")), "{metric} is no metric");
     }
 }
 
