@@ -34,7 +34,7 @@ locals {
     {
       title         = "Database connections"
       visualization = "timechart"
-      query         = "customMetrics | where name == 'inventory_database_connections' | summarize connections = sum(value) by bin(timestamp, 5m), state = tostring(customDimensions.state)"
+      query         = "customMetrics | where name == 'inventory_database_connections' | summarize connections = avg(value) by bin(timestamp, 5m), state = tostring(customDimensions.state), cloud_RoleInstance | summarize connections = sum(connections) by timestamp, state"
     },
     {
       title         = "Exceptions"
