@@ -117,6 +117,38 @@ fn a_catalogue_lives_on_postgres() {
 }
 
 #[test]
+fn what_is_exported_is_imported_elsewhere() {
+    let (from, into) = (Folder::new("from"), Folder::new("into"));
+    let file = from.file(&format!(
+        "{HEADER}A-1,'=Tea,Drinks,,250,EUR,40,0,10,f\nA-2,Cocoa,,,700,EUR,2,0,5,t\n"
+    ));
+    let out = from.0.join("out.csv").display().to_string();
+    for folder in [&from, &into] {
+        assert_eq!(code(&inventory(&folder.sqlite(), &["migrate"])), 0);
+    }
+    assert_eq!(code(&inventory(&from.sqlite(), &["import", &file])), 0);
+    let exported = inventory(&from.sqlite(), &["export", "products", &out]);
+    assert_eq!((code(&exported), stdout(&exported).as_str()), (0, "2 rows\n"));
+    let text = fs::read_to_string(&out).unwrap();
+    assert!(text.contains("A-1,'=Tea,Drinks,,250,EUR,40,10,0,f\r\n"), "{text}");
+    assert_eq!(code(&inventory(&into.sqlite(), &["import", &out])), 0);
+    // Standard output has the file and nothing else.
+    let again = inventory(&into.sqlite(), &["export", "products", "-"]);
+    assert_eq!((code(&again), stdout(&again)), (0, text.clone()));
+    let movements = inventory(&into.sqlite(), &["export", "movements", "-", "--location", "MAIN"]);
+    assert_eq!(stdout(&movements).lines().count(), 3);
+
+    assert_eq!(code(&inventory(&from.sqlite(), &["export", "people", &out])), 2);
+    let refused = inventory(&from.sqlite(), &["export", "products", &out, "--location", "MAIN"]);
+    assert_eq!(code(&refused), 1, "{refused:?}");
+    let nowhere = from.0.join("no/such/folder.csv").display().to_string();
+    assert_eq!(code(&inventory(&from.sqlite(), &["export", "products", &nowhere])), 2);
+    // What was there stays, and nothing is left over.
+    assert_eq!(fs::read_to_string(&out).unwrap(), text);
+    assert!(!from.0.join("out.csv.part").exists());
+}
+
+#[test]
 fn drift_is_found_and_repaired() {
     let folder = Folder::new("drift");
     let database = postgres::database();

@@ -19,9 +19,9 @@ use std::{
 use uuid::Uuid;
 
 /// How long what somebody works on is theirs without another word.
-const LEASE_SECONDS: i64 = 30;
+const LEASE_SECONDS: i64 = 15;
 /// How often the word is given.
-const KEEP: Duration = Duration::from_secs(10);
+const KEEP: Duration = Duration::from_secs(5);
 /// Programs that may die of the same file. A sixth is not risked.
 const DEATHS_MAX: i64 = 5;
 /// The longest pause before another try.

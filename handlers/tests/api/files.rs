@@ -2,6 +2,7 @@
 
 use crate::client::{Answer, Api};
 use http::Method;
+use inventory_tests::azurite::Azurite;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -89,7 +90,54 @@ async fn stock(api: &Api) -> Vec<Value> {
 #[tokio::test]
 async fn what_is_exported_is_imported_as_it_was() {
     let folders = [Folder::new(), Folder::new()];
-    let from = api(&folders[0]).await;
+    let (from, into) = (api(&folders[0]).await, api(&folders[1]).await);
+    round_trip(&from, &into).await;
+    // What was imported is not kept; what was exported is.
+    assert_eq!(folders[1].names("imports").len() + folders[0].names("imports").len(), 0);
+    assert_eq!(folders[1].names("exports").len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_by_blob_storage() {
+    let azurite = Azurite::start();
+    let api = async |container| {
+        let connection = azurite.connection_string();
+        let api = Api::unstarted(&[
+            ("BLOB_STORAGE_CONNECTION_STRING", &*connection),
+            ("BLOB_STORAGE_CONTAINER", container),
+        ]);
+        api.app.start().await;
+        assert_eq!(api.get("/ready").await.body()["checks"]["files"], json!({ "ok": true }));
+        api
+    };
+    let (from, into) = (api("from-here").await, api("to-there").await);
+    round_trip(&from, &into).await;
+    // What is old is deleted there, too.
+    let asked = from.get("/api/v1/exports").await.items()[0].clone();
+    file(&from, &asked).await;
+    from.app
+        .store()
+        .execute_raw("UPDATE file_jobs SET expires_at = 1")
+        .await
+        .unwrap();
+    let report = from.tick("files_work").await.expect(200).body();
+    assert!(
+        report["Logs"][0].as_str().unwrap().contains(r#""deleted":1"#),
+        "{report}"
+    );
+
+    // While it is away exports and imports wait.
+    drop(azurite);
+    let ready = into.get("/ready").await.body();
+    assert_eq!(
+        (&ready["status"], &ready["checks"]["files"]["ok"]),
+        (&json!("degraded"), &json!(false)),
+        "{ready}"
+    );
+}
+
+/// Products with hostile names go from one program to another and back.
+async fn round_trip(from: &Api, into: &Api) {
     for (sku, name, category, barcode) in [
         ("A", "=HYPERLINK(\"http://evil\")", Some("@tea, \"green\""), Some("+49")),
         ("-B", " white space ", None, None),
@@ -109,13 +157,13 @@ async fn what_is_exported_is_imported_as_it_was() {
                 .expect(200);
         }
     }
-    let exported = export(&from, &json!({ "kind": "products" })).await;
+    let exported = export(from, &json!({ "kind": "products" })).await;
     assert_eq!(
         (&exported["status"], &exported["rows"]),
         (&json!("done"), &json!(5)),
         "{exported}"
     );
-    let answer = file(&from, &exported).await;
+    let answer = file(from, &exported).await;
     assert_eq!(
         answer.header("content-type"),
         Some("text/csv; charset=utf-8; header=present")
@@ -135,24 +183,20 @@ async fn what_is_exported_is_imported_as_it_was() {
         );
     }
 
-    let into = api(&folders[1]).await;
-    let imported = import(&into, answer.bytes.clone()).await;
+    let imported = import(into, answer.bytes.clone()).await;
     assert_eq!(imported["status"], "done", "{imported}");
     assert_eq!(imported["counts"]["created"], 5, "{imported}");
     assert_eq!(imported["done_bytes"], answer.bytes.len());
-    assert_eq!(products(&into).await, products(&from).await);
-    assert_eq!(stock(&into).await, stock(&from).await);
+    assert_eq!(products(into).await, products(from).await);
+    assert_eq!(stock(into).await, stock(from).await);
     // And the same once more changes nothing.
-    let again = import(&into, answer.bytes.clone()).await;
+    let again = import(into, answer.bytes.clone()).await;
     assert_eq!(
         again["counts"],
         json!({ "created": 0, "updated": 0, "unchanged": 5, "stock_changed": 0, "refused": 0 })
     );
-    let back = export(&into, &json!({ "kind": "products" })).await;
-    assert_eq!(file(&into, &back).await.bytes, answer.bytes);
-    // What was imported is not kept; what was exported is.
-    assert_eq!(folders[1].names("imports").len() + folders[0].names("imports").len(), 0);
-    assert_eq!(folders[1].names("exports").len(), 1);
+    let back = export(into, &json!({ "kind": "products" })).await;
+    assert_eq!(file(into, &back).await.bytes, answer.bytes);
 }
 
 #[tokio::test]
@@ -407,4 +451,89 @@ async fn a_place_that_is_away_is_waited_for() {
     api.tick("files_work").await.expect(200);
     let made = api.get(&format!("/api/v1/exports/{}", made["id"])).await.body();
     assert_eq!((&made["status"], &made["problem"]), (&json!("done"), &Value::Null));
+}
+
+/// Programs that share a database and a place for files.
+struct Shared {
+    folder: Folder,
+    url: String,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let folder = Folder::new();
+        std::fs::create_dir_all(&folder.0).unwrap();
+        let url = format!("sqlite:{}", folder.0.join("inventory.db").display());
+        Self { folder, url }
+    }
+
+    async fn api(&self) -> Api {
+        let files = self.folder.0.to_str().unwrap();
+        let api = Api::unstarted(&[("DATABASE_URL", self.url.as_str()), ("FILES_DIRECTORY", files)]);
+        api.app.start().await;
+        api
+    }
+}
+
+#[tokio::test]
+async fn two_programs_share_the_work() {
+    let shared = Shared::new();
+    let (one, other) = (shared.api().await, shared.api().await);
+    one.product("TEA", 5, 0).await;
+    for _ in 0..8 {
+        one.post("/api/v1/exports", &json!({ "kind": "products" }))
+            .await
+            .expect(202);
+    }
+    let (first, second) = tokio::join!(one.tick("files_work"), other.tick("files_work"));
+    first.expect(200);
+    second.expect(200);
+    let made = other.get("/api/v1/exports").await.items();
+    assert!(
+        made.iter()
+            .all(|export| export["status"] == "done" && export["rows"] == 1),
+        "{made:?}"
+    );
+    assert_eq!((made.len(), shared.folder.names("exports").len()), (8, 8));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_stops_leaves_the_rest_to_the_next() {
+    const LINES: usize = 10_000;
+    let shared = Shared::new();
+    let api = shared.api().await;
+    let lines: String = (0..LINES).map(|n| format!("SKU-{n},Tea,1,EUR,{}\n", n % 7)).collect();
+    let text = format!("sku,name,unit_price_minor,currency,on_hand\n{lines}");
+    let path = send(&api, text)
+        .await
+        .expect(202)
+        .header("location")
+        .unwrap()
+        .to_owned();
+    while api.get(&path).await.body()["rows"] == 0 {}
+    api.app.shutdown().await;
+    drop(api);
+
+    let next = shared.api().await;
+    let left = next.get(&path).await.body();
+    assert!(left["rows"].as_u64().is_some_and(|rows| rows < LINES as u64), "{left}");
+    next.tick("files_work").await.expect(200);
+    let done = next.get(&path).await.body();
+    assert_eq!(
+        (&done["status"], &done["rows"]),
+        (&json!("done"), &json!(LINES)),
+        "{done}"
+    );
+    // Every line was done once, and is counted once.
+    assert_eq!(
+        (&done["counts"]["created"], &done["counts"]["unchanged"]),
+        (&json!(LINES), &json!(0)),
+        "{done}"
+    );
+    assert_eq!(
+        next.get("/api/v1/products?count=true&limit=1")
+            .await
+            .header("x-total-count"),
+        Some("10000")
+    );
 }
