@@ -561,7 +561,7 @@ impl FromRow for Unneeded {
 pub async fn unneeded(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<Unneeded>, StoreError> {
     static FIND: Sql = Sql::new(
         "SELECT id, work, file, CASE WHEN expires_at <= $1 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END FROM file_jobs
-         WHERE lease_until <= $1 AND (expires_at <= $1 OR file IS NOT NULL AND (
+         WHERE owner IS NULL AND (expires_at <= $1 OR file IS NOT NULL AND (
                status IN ('failed', 'expired') OR work = 'import' AND status = 'done'))
          ORDER BY id LIMIT $2",
     );

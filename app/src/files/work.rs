@@ -136,7 +136,7 @@ async fn all(app: &App) -> Result<FilesReport, Error> {
 
 async fn one(app: &App, files: &Files, job: &Claimed, report: &mut FilesReport) -> Result<(), Error> {
     let rows = AtomicI64::new(-1);
-    let undone = if job.deaths > DEATHS_MAX {
+    let undone = if job.deaths >= DEATHS_MAX {
         Undone::Failed("the program died of it again and again".to_owned())
     } else {
         // Boxed: it holds rows, files and statements.

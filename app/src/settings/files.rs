@@ -22,7 +22,7 @@ static ENDPOINT: Setting = Setting::text(
 static CONNECTION: Setting = Setting::text(
     "BLOB_STORAGE_CONNECTION_STRING",
     None,
-    "The storage account instead, by a connection string: that of an emulator on this machine (`UseDevelopmentStorage=true`), or one with      `BlobEndpoint` and `SharedAccessSignature`.",
+    "The storage account instead, by a connection string: that of an emulator (`UseDevelopmentStorage=true`, with `BlobEndpoint` where it is not on this machine), or one with `BlobEndpoint` and `SharedAccessSignature`.",
 );
 static CONTAINER: Setting = Setting::text(
     "BLOB_STORAGE_CONTAINER",

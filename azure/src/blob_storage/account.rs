@@ -15,7 +15,7 @@ const EMULATOR_URL: &str = "http://127.0.0.1:10000/devstoreaccount1";
 pub struct BlobAccount {
     pub(super) url: Url,
     pub(super) access: Access,
-    /// Whether it is an emulator on this machine.
+    /// Whether it is an emulator.
     pub(super) is_emulator: bool,
 }
 
@@ -86,7 +86,9 @@ impl BlobAccount {
             None => return Err(WRONG),
         };
         let url = plain_url(url).ok_or(WRONG)?;
-        let is_emulator = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        // What calls itself an emulator is taken for one, wherever it is: its account and key are no secrets.
+        let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let is_emulator = is_emulator_itself || is_local;
         if url.scheme() != "https" && !is_emulator {
             return Err(WRONG);
         }
@@ -96,7 +98,7 @@ impl BlobAccount {
                 let account = parts.get("accountname").copied();
                 let key = parts.get("accountkey").copied();
                 let (account, key) = match (account, key) {
-                    (Some(account), Some(key)) => (account, key),
+                    (Some(account), Some(key)) if is_local => (account, key),
                     (None, None) if is_emulator_itself => (EMULATOR_ACCOUNT, EMULATOR_KEY),
                     _ => return Err(WRONG),
                 };
@@ -174,6 +176,14 @@ mod tests {
             (
                 "UseDevelopmentStorage=true;BlobEndpoint=http://localhost:1/devstoreaccount1;",
                 true,
+            ),
+            (
+                "UseDevelopmentStorage=true;BlobEndpoint=http://azurite:10000/devstoreaccount1",
+                true,
+            ),
+            (
+                "UseDevelopmentStorage=true;AccountName=a;AccountKey=melon;BlobEndpoint=http://shop.example/",
+                false,
             ),
             (
                 "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1/a",

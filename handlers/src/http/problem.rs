@@ -56,8 +56,8 @@ codes! {
     VERSION_MISMATCH = 412 "version_mismatch", "The version is another one";
     /// The body is larger than it may be.
     BODY_TOO_LARGE = 413 "body_too_large", "The body is too large";
-    /// The body is not JSON by its own word.
-    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type", "The body must be JSON";
+    /// The body is, by its own word, not what the function takes.
+    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type", "The body has another media type than is taken here";
     /// A value breaks a rule.
     INVALID = 422 "invalid", "The input is not valid";
     /// The idempotency key was used for another request.
