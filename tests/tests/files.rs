@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 const LINES: usize = 20_000;
 
 fn file() -> String {
-    let lines: String = (0..LINES)
+    let lines: Vec<String> = (0..LINES)
         .map(|n| format!("SKU-{n},Tea {n},125,EUR,{}\n", n % 10))
         .collect();
+    let lines = lines.concat();
     format!("sku,name,unit_price_minor,currency,on_hand\n{lines}LAST,Tea,1,euro,1\n")
 }
 
