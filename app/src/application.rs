@@ -109,7 +109,8 @@ impl App {
             NOT_TOLD_YET.clone_into(&mut database.url);
         }
         let store = Store::open(&database)?.with_event_history(settings.event_history.is_some());
-        let metrics = Metrics::new(store.engine())?;
+        let export = Export::of(&settings.telemetry);
+        let metrics = Metrics::new(store.engine(), export.as_ref())?;
         let store = store.with_observer(metrics.database());
         let has_token = store.engine() == Engine::Postgres && database.authentication == Authentication::Token;
         let database_token = has_token.then(|| Arc::new(Health::new("no token for the database yet")));
@@ -132,7 +133,6 @@ impl App {
             .as_ref()
             .map_or_else(|| secrets.redis_url(), watch::Sender::subscribe);
         let rate_limiter = RateLimiter::new(&settings.rate_limit, redis_url, metrics.rate_limit());
-        let export = Export::of(&settings.telemetry);
         let traces = Traces::new(export.as_ref(), settings.telemetry.sample_ratio);
         let inner = Inner {
             identity: Authenticator::new(&settings.identity, &secrets, metrics.caches()),
@@ -336,6 +336,7 @@ impl App {
         // What an earlier process has left.
         files::wake(self);
         self.inner.ready.send_replace(true);
+        Metrics::spawn(self, &self.inner.tasks, &self.inner.stop);
         tracing::info!(environment = %self.inner.settings.telemetry.environment, "ready");
     }
 
@@ -435,7 +436,7 @@ impl App {
             service_bus.close().await;
         }
         self.inner.store.close().await;
-        self.inner.traces.shutdown().await;
+        tokio::join!(self.inner.traces.shutdown(), self.inner.metrics.shutdown());
     }
 }
 

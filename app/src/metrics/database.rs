@@ -79,12 +79,17 @@ impl Observer for Database {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::push::Push;
     use prometheus::Registry;
 
     #[test]
     fn slow_statements_are_counted_apart() {
         let registry = Registry::new();
-        let database = Database::new(&Families { registry: &registry }).unwrap();
+        let database = Database::new(&Families {
+            registry: &registry,
+            push: &Push::default(),
+        })
+        .unwrap();
         for millis in [1, 999, 1_000, 5_000] {
             database.executed(Duration::from_millis(millis));
         }

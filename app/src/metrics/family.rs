@@ -1,5 +1,7 @@
 //! Families of metrics: each is described once, registered and documented from that.
 
+use super::push::Push;
+use opentelemetry::KeyValue;
 use prometheus::{
     CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, core::Collector,
 };
@@ -81,6 +83,7 @@ impl Family {
 /// Makes families and registers them.
 pub(super) struct Families<'a> {
     pub(super) registry: &'a Registry,
+    pub(super) push: &'a Push,
 }
 
 /// A family that cannot be made is a fault in a name of ours, which every test would show.
@@ -93,36 +96,53 @@ impl Families<'_> {
         Ok(collector)
     }
 
+    fn observed<C: Collector + Clone + 'static>(&self, family: &'static Family, collector: Made<C>) -> Made<C> {
+        let collector = self.register(collector)?;
+        self.push.observe(family, collector.clone());
+        Ok(collector)
+    }
+
     pub(super) fn counters(&self, family: &'static Family) -> Made<IntCounterVec> {
-        self.register(IntCounterVec::new(Opts::new(family.name, family.help), family.labels))
+        let options = Opts::new(family.name, family.help);
+        self.observed(family, IntCounterVec::new(options, family.labels))
     }
 
     /// A counter of parts, such as seconds.
     pub(super) fn sums(&self, family: &'static Family) -> Made<CounterVec> {
-        self.register(CounterVec::new(Opts::new(family.name, family.help), family.labels))
+        let options = Opts::new(family.name, family.help);
+        self.observed(family, CounterVec::new(options, family.labels))
     }
 
     pub(super) fn gauges(&self, family: &'static Family) -> Made<IntGaugeVec> {
-        self.register(IntGaugeVec::new(Opts::new(family.name, family.help), family.labels))
+        let options = Opts::new(family.name, family.help);
+        self.observed(family, IntGaugeVec::new(options, family.labels))
     }
 
     pub(super) fn timings(&self, family: &'static Family, buckets: &[f64]) -> Made<Timings> {
         let options = HistogramOpts::new(family.name, family.help).buckets(buckets.to_vec());
-        let histograms = self.register(HistogramVec::new(options, family.labels))?;
-        Ok(Timings { histograms })
+        Ok(Timings {
+            labels: family.labels,
+            histograms: self.register(HistogramVec::new(options, family.labels))?,
+            pushed: self.push.histogram(family, buckets),
+        })
     }
 }
 
 /// A family of histograms of durations.
 pub(super) struct Timings {
+    labels: &'static [&'static str],
     histograms: HistogramVec,
+    pushed: Option<opentelemetry::metrics::Histogram<f64>>,
 }
 
 impl Timings {
     /// The histogram with these values of the family's labels: to be kept, since finding it takes a lock.
     pub(super) fn with(&self, values: &[&'static str]) -> Timing {
+        let labels = self.labels.iter().zip(values);
+        let attributes = || labels.map(|(name, value)| KeyValue::new(*name, *value)).collect();
         Timing {
             histogram: self.histograms.with_label_values(values),
+            pushed: self.pushed.clone().map(|histogram| (histogram, attributes())),
         }
     }
 }
@@ -131,11 +151,16 @@ impl Timings {
 #[derive(Clone, Debug)]
 pub(super) struct Timing {
     histogram: Histogram,
+    pushed: Option<(opentelemetry::metrics::Histogram<f64>, Vec<KeyValue>)>,
 }
 
 impl Timing {
     /// Records a duration: a few atomic additions.
     pub(super) fn record(&self, took: Duration) {
-        self.histogram.observe(took.as_secs_f64());
+        let seconds = took.as_secs_f64();
+        self.histogram.observe(seconds);
+        if let Some((histogram, attributes)) = &self.pushed {
+            histogram.record(seconds, attributes);
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// How old levels may be before they are read again.
-const EVERY: Duration = Duration::from_secs(30);
+pub(super) const EVERY: Duration = Duration::from_secs(30);
 /// How long a reading may take, the wait for a connection included: a scrape must not wait for a database that does not
 /// answer. PostgreSQL itself gives the statement up before.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -173,12 +173,18 @@ impl Levels {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::push::Push;
     use prometheus::Registry;
     use std::cell::Cell;
 
     fn reading() -> Reading {
         let registry = Registry::new();
-        Levels::new(&Families { registry: &registry }).unwrap().waiting_read
+        Levels::new(&Families {
+            registry: &registry,
+            push: &Push::default(),
+        })
+        .unwrap()
+        .waiting_read
     }
 
     /// Whether it reads when it is asked now.

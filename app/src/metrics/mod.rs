@@ -1,4 +1,5 @@
-//! Metrics: one registry, which `/metrics` writes as text (`docs/adr/0010-telemetry.md`, `docs/telemetry.md`).
+//! Metrics: one registry, which `/metrics` writes as text and OpenTelemetry is fed from (`docs/adr/0010-telemetry.md`,
+//! `docs/telemetry.md`).
 //!
 //! What happens is counted where it happens, with atomic additions on handles that were looked up beforehand: no lock, no
 //! allocation. What only the database knows (`levels`) is read when somebody asks for the metrics, and seldom.
@@ -9,6 +10,7 @@ mod family;
 mod levels;
 mod orders;
 mod process;
+mod push;
 mod rate_limit;
 mod relay;
 mod requests;
@@ -17,11 +19,13 @@ pub(crate) use caches::{CacheMetrics, Caches};
 pub(crate) use rate_limit::RateLimitMetrics;
 pub use requests::{FunctionMetrics, InFlight};
 
-use crate::{App, Error, outbox::RelayReport};
+use crate::{App, Error, outbox::RelayReport, telemetry::Export};
 use family::{Families, Family, Made};
 use inventory_store::{Engine, Observer, outbox::Destination, processing::Processed};
 use prometheus::{Registry, TextEncoder};
+use push::Push;
 use std::{fmt::Write as _, sync::Arc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The media type of [`text`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -96,6 +100,7 @@ fn fault(error: &prometheus::Error) -> Error {
 /// The metrics of an application.
 pub struct Metrics {
     registry: Registry,
+    push: Push,
     requests: requests::Requests,
     rate_limit: RateLimitMetrics,
     orders: orders::Orders,
@@ -113,14 +118,17 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Metrics that all are zero.
-    pub(crate) fn new(engine: Engine) -> Result<Self, Error> {
-        Self::made(engine).map_err(|error| fault(&error))
+    /// Metrics that all are zero. With `export` they are sent, too.
+    pub(crate) fn new(engine: Engine, export: Option<&Export>) -> Result<Self, Error> {
+        Self::made(engine, Push::new(export)).map_err(|error| fault(&error))
     }
 
-    fn made(engine: Engine) -> Made<Self> {
+    fn made(engine: Engine, push: Push) -> Made<Self> {
         let registry = Registry::new();
-        let families = Families { registry: &registry };
+        let families = Families {
+            registry: &registry,
+            push: &push,
+        };
         Ok(Self {
             requests: requests::Requests::new(&families)?,
             rate_limit: RateLimitMetrics::new(&families)?,
@@ -131,6 +139,7 @@ impl Metrics {
             levels: levels::Levels::new(&families)?,
             process: process::Process::new(&families, engine)?,
             registry,
+            push,
         })
     }
 
@@ -169,6 +178,28 @@ impl Metrics {
         self.orders.parked(count);
     }
 
+    /// Keeps up to date what is sent. Without a destination nothing is done before somebody asks.
+    pub(crate) fn spawn(app: &App, tasks: &TaskTracker, stop: &CancellationToken) {
+        if !app.metrics().push.is_on() {
+            return;
+        }
+        let (app, stop) = (app.clone(), stop.clone());
+        tasks.spawn(async move {
+            let mut turns = tokio::time::interval(levels::EVERY);
+            loop {
+                tokio::select! {
+                    _ = turns.tick() => app.metrics().refresh(&app).await,
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
+    }
+
+    /// Sends the last numbers.
+    pub(crate) async fn shutdown(&self) {
+        self.push.shutdown().await;
+    }
+
     /// Brings up to date what is not counted where it happens.
     async fn refresh(&self, app: &App) {
         // Before there is a database nobody asks it.
@@ -189,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_is_registered_is_what_is_documented() {
-        let metrics = Metrics::new(Engine::Sqlite).unwrap();
+        let metrics = Metrics::new(Engine::Sqlite, None).unwrap();
         metrics.function("x").begin().end(200);
         metrics.rate_limit.refresh(Some(true));
         let gathered = metrics.registry.gather();

@@ -106,12 +106,17 @@ impl Drop for InFlight<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::push::Push;
     use prometheus::Registry;
 
     #[test]
     fn every_way_for_a_request_to_end_is_counted() {
         let registry = Registry::new();
-        let requests = Requests::new(&Families { registry: &registry }).unwrap();
+        let requests = Requests::new(&Families {
+            registry: &registry,
+            push: &Push::default(),
+        })
+        .unwrap();
         let function = requests.function("orders_get");
         let open = function.begin();
         for status in [200, 304, 404, 429, 503, 999] {

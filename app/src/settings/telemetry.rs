@@ -22,13 +22,13 @@ static LOG_LEVEL: Setting = Setting::text(
 static APPLICATION_INSIGHTS: Setting = Setting::text(
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     None,
-    "`InstrumentationKey=…;IngestionEndpoint=…`: traces go to this Application Insights, by its key (Entra authentication is not \
+    "`InstrumentationKey=…;IngestionEndpoint=…`: traces and metrics go to this Application Insights, by its key (Entra authentication is not \
      supported). The Functions host reads the same setting for its own.",
 );
 static OTLP_ENDPOINT: Setting = Setting::text(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     None,
-    "`http://HOST:4318`: traces go to this OpenTelemetry collector, as protobuf over HTTP (OTLP).",
+    "`http://HOST:4318`: traces and metrics go to this OpenTelemetry collector, as protobuf over HTTP (OTLP).",
 );
 static OTLP_HEADERS: Setting = Setting::text(
     "OTEL_EXPORTER_OTLP_HEADERS",

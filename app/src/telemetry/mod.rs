@@ -6,7 +6,7 @@ mod log;
 mod redact;
 mod trace;
 
-pub(crate) use export::Export;
+pub(crate) use export::{Export, Watch};
 pub use export::{is_connection_string, is_header};
 pub use log::{Context, init, is_log_level};
 pub use trace::{Span, SpanKind, Traces};
