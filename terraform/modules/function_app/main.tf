@@ -128,8 +128,12 @@ resource "azurerm_function_app_flex_consumption" "main" {
         service_tag = ip_restriction.value.service_tag
         ip_address  = ip_restriction.value.ip_address
 
-        headers {
-          x_azure_fdid = ip_restriction.value.fdid
+        dynamic "headers" {
+          for_each = ip_restriction.value.fdid == null ? [] : [ip_restriction.value.fdid]
+
+          content {
+            x_azure_fdid = headers.value
+          }
         }
       }
     }
@@ -216,8 +220,12 @@ resource "azurerm_linux_function_app" "main" {
         service_tag = ip_restriction.value.service_tag
         ip_address  = ip_restriction.value.ip_address
 
-        headers {
-          x_azure_fdid = ip_restriction.value.fdid
+        dynamic "headers" {
+          for_each = ip_restriction.value.fdid == null ? [] : [ip_restriction.value.fdid]
+
+          content {
+            x_azure_fdid = headers.value
+          }
         }
       }
     }
@@ -293,8 +301,12 @@ resource "azurerm_linux_function_app_slot" "main" {
         service_tag = ip_restriction.value.service_tag
         ip_address  = ip_restriction.value.ip_address
 
-        headers {
-          x_azure_fdid = ip_restriction.value.fdid
+        dynamic "headers" {
+          for_each = ip_restriction.value.fdid == null ? [] : [ip_restriction.value.fdid]
+
+          content {
+            x_azure_fdid = headers.value
+          }
         }
       }
     }
