@@ -1,7 +1,7 @@
 //! What a use case answers when it does not do what was asked.
 
 use inventory_domain::Refusal;
-use inventory_store::StoreError;
+use inventory_store::{Logged, StoreError};
 
 /// Why a use case did not do its work. Details for operators are logged where the error arises; what is in here may be
 /// shown to the caller.
@@ -32,15 +32,15 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Refused(refusal) => Self::Refused(refusal),
             StoreError::Unavailable(source) => {
-                tracing::warn!(error = %source, "the database is not available");
+                tracing::warn!(error = %Logged(&source), "the database is not available");
                 Self::Unavailable
             }
             StoreError::Data(source) => {
-                tracing::error!(error = %source, "the database refused the data");
+                tracing::error!(error = %Logged(&source), "the database refused the data");
                 Self::Internal
             }
             StoreError::Internal(source) => {
-                tracing::error!(error = %source, "the database answered something unexpected");
+                tracing::error!(error = %Logged(&source), "the database answered something unexpected");
                 Self::Internal
             }
         }

@@ -11,7 +11,7 @@ use inventory_domain::{
 };
 pub use inventory_store::orders::OrderFilter;
 use inventory_store::{
-    StoreError, orders as store,
+    Logged, StoreError, orders as store,
     parked::NewParked,
     processing::{self, OrderMessage, Outcome, Processed},
 };
@@ -289,7 +289,7 @@ pub async fn process(app: &App, caller: &Caller, messages: Vec<IncomingMessage>)
                 }
             }
             Err(StoreError::Data(error)) if part.messages.len() > 1 => {
-                tracing::warn!(%error, orders = part.messages.len(), "the database refuses a batch; halving it");
+                tracing::warn!(error = %Logged(&error), orders = part.messages.len(), "the database refuses a batch; halving it");
                 let half = part.messages.len() / 2;
                 let rest = Part {
                     messages: part.messages.split_off(half),
@@ -299,7 +299,7 @@ pub async fn process(app: &App, caller: &Caller, messages: Vec<IncomingMessage>)
                 parts.push_front(part);
             }
             Err(StoreError::Data(error)) if part.messages.len() == 1 => {
-                tracing::error!(%error, "the database refuses an order; parking it");
+                tracing::error!(error = %Logged(&error), "the database refuses an order; parking it");
                 let detail = error.to_string();
                 for span in &mut part.spans {
                     tell(span, Outcome::Parked(ParkReason::DataRefused));
@@ -331,7 +331,7 @@ async fn persist(
     loop {
         match processing::process(app.store(), caller, messages, unreadable).await {
             Err(StoreError::Unavailable(error)) if Instant::now() + wait < deadline => {
-                tracing::warn!(%error, "the database is away; trying again");
+                tracing::warn!(error = %Logged(&error), "the database is away; trying again");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(RETRY_MAX);
             }

@@ -34,6 +34,7 @@ pub mod sweep;
 mod trace;
 
 pub use db::{
-    AccessError, Authentication, Caller, Engine, Observer, Options, Page, PoolStatus, Store, StoreError, Tx, clock,
+    AccessError, Authentication, Caller, Engine, Logged, Observer, Options, Page, PoolStatus, Store, StoreError, Tx,
+    clock,
 };
 pub use trace::{NotATraceParent, TraceParent};

@@ -64,6 +64,8 @@ on_both_engines! {
     records::idempotency_keys,
     records::orders_with_idempotency_keys,
     records::outbox_keeps_the_order_of_a_subject,
+    records::events_keep_their_place_in_a_trace,
+    records::a_migration_that_comes_after_a_later_one_is_applied,
     records::events_are_read_by_what_they_happened_to,
     records::the_event_history_is_told_what_it_lacks,
     records::parked_messages_are_replayed_once,

@@ -1,6 +1,7 @@
 //! What tests of every package share.
 
 pub mod azurite;
+pub mod collector;
 pub mod credential;
 pub mod postgres;
 pub mod redis;

@@ -284,8 +284,26 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    /// Stops, and gives the properties of the messages that lie in a queue or subscription, as devhost's broker keeps them, in the
+    /// order in which they came. (Its SDKs can send and not receive, and its file is its own while it runs.)
+    ///
+    /// # Panics
+    /// When the broker's file is not what it was.
+    pub fn stop_for_messages(mut self, entity: &str) -> Vec<Value> {
+        self.stop();
+        let file = rusqlite::Connection::open(self.directory.path().join("servicebus.db")).expect("the broker's file");
+        let mut messages = file
+            .prepare("SELECT m.properties FROM messages m JOIN entities e ON e.id = m.entity WHERE e.name = ? ORDER BY m.sequence")
+            .expect("the broker's tables");
+        let rows = messages
+            .query_map([entity], |row| row.get::<_, String>(0))
+            .expect("messages");
+        rows.map(|row| serde_json::from_str(&row.expect("a text")).expect("JSON"))
+            .collect()
+    }
+
+    fn stop(&mut self) {
         // SIGTERM lets devhost take its handler with it.
         let _ = Command::new("kill").arg(self.devhost.id().to_string()).status();
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -297,6 +315,12 @@ impl Drop for Running {
         }
         let _ = self.devhost.kill();
         let _ = self.devhost.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -140,7 +140,7 @@ impl Settings {
         let mut secrets = secrets::read(source);
         database.password.clone_from(&secrets.database_password);
         secrets.database_url = Some(database.url.as_str().into()).filter(|_| !database.url.is_empty());
-        let telemetry = telemetry::read(source);
+        let telemetry = telemetry::read(source, reader);
         let settings = Self {
             identity: identity::read(
                 source,

@@ -1,6 +1,7 @@
 //! What is told of the work: logs, traces.
 
 use super::{
+    Reader,
     identity::is_safe_url,
     setting::{Group, Setting},
     source::Source,
@@ -106,7 +107,7 @@ pub struct Otlp {
     pub headers: Vec<(String, SecretString)>,
 }
 
-pub(super) fn read(source: &mut Source<'_>) -> Telemetry {
+pub(super) fn read(source: &mut Source<'_>, reader: Reader) -> Telemetry {
     let log_level = source.text(&LOG_LEVEL).unwrap_or_default();
     if !telemetry::is_log_level(&log_level) {
         source.wrong(
@@ -136,8 +137,11 @@ pub(super) fn read(source: &mut Source<'_>) -> Telemetry {
     Telemetry {
         environment: source.text(&ENVIRONMENT).unwrap_or_default(),
         log_level,
-        application_insights: application_insights.map(Into::into),
-        otlp: otlp(source),
+        // What a tool does is over before it could be told of.
+        application_insights: application_insights
+            .filter(|_| reader == Reader::Handler)
+            .map(Into::into),
+        otlp: otlp(source).filter(|_| reader == Reader::Handler),
         export_timeout: Duration::from_millis(u64::from(source.number(&OTLP_TIMEOUT))),
         service_name: source.text(&SERVICE_NAME).unwrap_or_default(),
         resource_attributes,
@@ -209,7 +213,7 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let mut source = Source::new(&values);
-        let telemetry = read(&mut source);
+        let telemetry = read(&mut source, Reader::Handler);
         (telemetry, source.wrong)
     }
 

@@ -11,6 +11,7 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_sdk::{Resource, error::OTelSdkResult};
 use reqwest::header::{HeaderName, HeaderValue};
 use std::{
+    fmt::Display,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -163,15 +164,24 @@ impl Watch {
 
     /// Takes note of what became of a batch.
     pub(crate) fn note(&self, sent: &OTelSdkResult) {
-        let (signal, destination) = (self.signal, self.destination);
         match sent {
-            Ok(()) if self.is_away.swap(false, Ordering::Relaxed) => {
-                tracing::info!(signal, destination, "telemetry is exported again");
-            }
-            Err(error) if !self.is_away.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(%error, signal, destination, "telemetry cannot be exported; what there is now is lost");
-            }
-            _ => {}
+            Ok(()) => self.here(),
+            Err(error) => self.away(error),
+        }
+    }
+
+    fn here(&self) {
+        let (signal, destination) = (self.signal, self.destination);
+        if self.is_away.swap(false, Ordering::Relaxed) {
+            tracing::info!(signal, destination, "telemetry is exported again");
+        }
+    }
+
+    /// The destination does not take a batch, or not yet.
+    pub(crate) fn away(&self, error: &dyn Display) {
+        let (signal, destination) = (self.signal, self.destination);
+        if !self.is_away.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, signal, destination, "telemetry cannot be exported; what does not fit into the queue is lost");
         }
     }
 }

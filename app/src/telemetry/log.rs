@@ -56,7 +56,7 @@ where
 /// Other people's code says in detail what goes over the wire: frames with bodies and tokens in them. That is logged at no level.
 /// (Theirs are also all spans that there are; no line needs them.)
 fn is_logged(metadata: &Metadata<'_>) -> bool {
-    metadata.is_event() && (*metadata.level() <= Level::DEBUG || metadata.target().starts_with("inventory"))
+    !metadata.is_span() && (*metadata.level() <= Level::DEBUG || metadata.target().starts_with("inventory"))
 }
 
 /// Logs where a panic was. What it says only where it is a text of the program: one that was put together holds values.
@@ -252,6 +252,10 @@ pub(crate) mod tests {
             tracing::trace!(target: "fe2o3_amqp::transport", "SEND frame=hunter2");
             tracing::debug!(target: "fe2o3_amqp::transport", "connected");
             tracing::trace!("ours");
+            assert!(
+                tracing::enabled!(tracing::Level::TRACE) && tracing::enabled!(target: "hyper", tracing::Level::DEBUG)
+            );
+            assert!(!tracing::enabled!(target: "hyper", tracing::Level::TRACE));
             let _span = tracing::error_span!("span", body = "hunter2").entered();
             tracing::error!("in a span");
         });

@@ -20,6 +20,7 @@ use opentelemetry_sdk::{
 };
 use std::{
     borrow::Cow,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -49,12 +50,16 @@ impl Traces {
             .with_resource(export.resource.clone())
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(sample_ratio))));
         if let Some(exporter) = otlp(export) {
-            builder = builder.with_batch_exporter(Watched::new(exporter, "otlp"));
+            builder = builder.with_batch_exporter(Watched::new(exporter, Arc::new(Watch::new("traces", "otlp"))));
         }
         if let Some(exporter) = export.application_insights() {
             // So that Application Insights can tell how many there were.
             let exporter = exporter.with_sample_rate(sample_ratio);
-            builder = builder.with_batch_exporter(Watched::new(exporter, "application_insights"));
+            // It tries a batch for half a minute before it gives up.
+            let watch = Arc::new(Watch::new("traces", "application_insights"));
+            let retried = Arc::clone(&watch);
+            let exporter = exporter.with_retry_notify(move |error, _| retried.away(error));
+            builder = builder.with_batch_exporter(Watched::new(exporter, watch));
         }
         let provider = builder.build();
         let tracer = provider.tracer("inventory");
@@ -192,15 +197,12 @@ fn otlp(export: &Export) -> Option<opentelemetry_otlp::SpanExporter> {
 #[derive(Debug)]
 struct Watched<E> {
     exporter: E,
-    watch: Watch,
+    watch: Arc<Watch>,
 }
 
 impl<E> Watched<E> {
-    const fn new(exporter: E, destination: &'static str) -> Self {
-        Self {
-            exporter,
-            watch: Watch::new("traces", destination),
-        }
+    const fn new(exporter: E, watch: Arc<Watch>) -> Self {
+        Self { exporter, watch }
     }
 }
 

@@ -96,7 +96,7 @@ impl FromRequest<Context> for Batch {
 /// The messages of an invocation. What cannot be read is an error, so that the queue keeps it: a batch must never be taken
 /// for an empty one.
 fn messages(envelope: &[u8]) -> Result<Vec<IncomingMessage>, String> {
-    let envelope: Envelope = serde_json::from_slice(envelope).map_err(|error| error.to_string())?;
+    let envelope: Envelope = serde_json::from_slice(envelope).map_err(|error| place(&error))?;
     let data = match envelope.data.get("messages") {
         Some(data) => data,
         // Whatever the binding is called, a trigger has one value.
@@ -140,11 +140,17 @@ fn bodies(data: &RawValue) -> Result<Vec<String>, String> {
 
 /// The elements of an array of bodies. With `dataType: string` each is a string; without it the host has parsed them.
 fn elements(array: &str) -> Result<Vec<String>, String> {
-    let elements: Vec<&RawValue> = serde_json::from_str(array).map_err(|error| error.to_string())?;
+    let elements: Vec<&RawValue> = serde_json::from_str(array).map_err(|error| place(&error))?;
     Ok(elements
         .into_iter()
         .map(|element| text(element).unwrap_or_else(|| element.get().to_owned()))
         .collect())
+}
+
+/// What is wrong with JSON, and where; without what stands there, since this is logged.
+fn place(error: &serde_json::Error) -> String {
+    let (what, line, column) = (error.classify(), error.line(), error.column());
+    format!("{what:?} error at line {line} column {column}")
 }
 
 fn text(raw: &RawValue) -> Option<String> {

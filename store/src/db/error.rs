@@ -1,6 +1,7 @@
 //! What can go wrong with the store, sorted by what the caller can do about it.
 
 use inventory_domain::Refusal;
+use std::fmt;
 
 /// Why a statement or transaction did not do its work. Nothing of a failed transaction is kept.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,31 @@ pub enum StoreError {
     /// A statement is wrong, a row is not what it should be, or the schema is another one.
     #[error("the database answered something unexpected")]
     Internal(#[source] sqlx::Error),
+}
+
+/// An error of the database as logs may have it. What the database says of data that it refuses holds the data (`invalid input syntax
+/// for type bigint: "…"`); the code and the names of what was broken do not.
+#[derive(Debug)]
+pub struct Logged<'e>(pub &'e sqlx::Error);
+
+impl fmt::Display for Logged<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sqlx::Error::Database(error) = self.0 else {
+            return self.0.fmt(f);
+        };
+        let code = error.code().unwrap_or_default();
+        // Of PostgreSQL's classes data exceptions, broken constraints, and what functions raise.
+        if code.len() != 5 || !matches!(code.get(..2), Some("22" | "23" | "P0")) {
+            return self.0.fmt(f);
+        }
+        write!(f, "the database answered {code}")?;
+        for (name, what) in [("table", error.table()), ("constraint", error.constraint())] {
+            if let Some(what) = what {
+                write!(f, ", {name} {what}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl StoreError {

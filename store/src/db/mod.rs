@@ -13,7 +13,7 @@ mod write;
 
 pub use access::{AccessError, Authentication};
 pub(crate) use arg::Arg;
-pub use error::StoreError;
+pub use error::{Logged, StoreError};
 pub(crate) use group::{ById, Group, all_failed};
 pub use observe::Observer;
 pub(crate) use pool::Run;

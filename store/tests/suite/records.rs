@@ -6,7 +6,7 @@ use inventory_domain::{
     product::{NewProduct, ProductChanges},
 };
 use inventory_store::{
-    StoreError,
+    StoreError, TraceParent,
     events::{self, EventFilter},
     idempotency,
     idempotency::KeyState,
@@ -395,4 +395,53 @@ pub async fn the_event_history_is_told_what_it_lacks(database: &Database) {
     .await
     .unwrap();
     assert_eq!(due.len() as i64, total);
+}
+
+pub async fn events_keep_their_place_in_a_trace(database: &Database) {
+    let trace = |span| TraceParent::new(7, span, true);
+    let product = database.product("A-1", 0).await;
+    database.add(product.id, 10, None).await;
+    let mut tx = database.store.begin(caller().within(trace(1)));
+    let placed = orders::create(&mut tx, &order(&[("A-1", 1)], OnShortage::Reject))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    // Decided in a batch, each in its own trace; one without is decided in the batch's.
+    let own = processing::OrderMessage {
+        trace: trace(2),
+        ..message(placed.id, order(&[("A-1", 1)], OnShortage::Reject))
+    };
+    let none = message(Uuid::now_v7(), order(&[("A-1", 1)], OnShortage::Reject));
+    let ids = [own.order_id, none.order_id];
+    processing::process(&database.store, &caller().within(trace(3)), &[own, none], &[])
+        .await
+        .unwrap();
+    let (owner, now) = (Uuid::now_v7(), inventory_store::clock());
+    let later = now.plus_seconds(30);
+    let events = outbox::claim(&database.store, Destination::EventsTopic, owner, now, later, 100)
+        .await
+        .unwrap();
+    let traces = |subject: String| -> Vec<_> {
+        let of_subject = events.iter().filter(|event| event.subject == subject);
+        of_subject.map(|event| event.trace).collect()
+    };
+    assert_eq!(traces(format!("products/{}", product.id)), [None]);
+    assert_eq!(traces(format!("orders/{}", ids[0])), [trace(1), trace(2)]);
+    assert_eq!(traces(format!("orders/{}", ids[1])), [trace(3)]);
+}
+
+/// Migrations are made side by side: one may come to a database that has a later one already.
+pub async fn a_migration_that_comes_after_a_later_one_is_applied(database: &Database) {
+    let undo = "DELETE FROM _sqlx_migrations WHERE version = 5 RETURNING version";
+    assert_eq!(database.number(undo).await, 5);
+    // It gives no row.
+    let dropped = database
+        .store
+        .number_raw("ALTER TABLE outbox DROP COLUMN traceparent")
+        .await;
+    assert!(matches!(dropped, Err(StoreError::Internal(_))), "{dropped:?}");
+    assert!(!database.store.is_migrated().await.unwrap());
+    database.store.migrate().await.unwrap();
+    assert!(database.store.is_migrated().await.unwrap());
+    assert_eq!(database.number("SELECT COUNT(traceparent) FROM outbox").await, 0);
 }
