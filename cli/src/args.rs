@@ -1,6 +1,11 @@
 //! What `inventory` understands.
 
+use crate::{
+    dora::{Outcome, Period},
+    failure::Failure,
+};
 use clap::{Args, Parser, Subcommand};
+use inventory_app::clock;
 use inventory_domain::{Role, Timestamp, file_job::ExportKind, parked::ParkReason};
 use std::path::PathBuf;
 
@@ -105,6 +110,30 @@ pub(crate) enum Command {
         /// The customer's reference or, where nobody has it as such, the id.
         customer: String,
     },
+    /// How fast a service answers: recorded in a file, and held against it later.
+    ///
+    /// A small load of reads and, with --orders, of orders on a product of its own, which is archived afterwards and raises no alert.
+    /// Credentials come from the environment, as for `verify`; --orders needs a manager's.
+    #[command(subcommand)]
+    Baseline(Baseline),
+    /// Says whether the previous release could take over again without touching the database.
+    ///
+    /// Migrations expand: they add, and leave alone what a release before them reads and writes. This looks at the migrations that
+    /// the database has and the previous release does not know, and fails where one of them contracts (drops, renames, or demands
+    /// something). Without a previous release it holds the database's migrations against this program's.
+    RollbackCheck(RollbackCheck),
+    /// Logs of the handler.
+    #[command(subcommand)]
+    Logs(Logs),
+    /// Figures of a period: orders by outcome and how long they took, alerts, accuracy of the stock, security. Exit code 1: a target
+    /// was missed.
+    Kpis(Span),
+    /// The four metrics of DORA, from the log of deployments that the pipelines write. --env says whose; production where it does not.
+    #[command(subcommand)]
+    Dora(Dora),
+    /// Prints the usage of all commands, in Markdown, for docs/operations.md.
+    #[command(hide = true)]
+    Document,
     /// Messages that could not be processed.
     #[command(subcommand)]
     Parked(Parked),
@@ -167,6 +196,159 @@ pub(crate) struct Smoke {
     /// Raises no alert: nobody is woken.
     #[arg(long)]
     pub(crate) without_alert: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Baseline {
+    /// Measures, and keeps the figures in a file.
+    Record {
+        /// Where the service is: https://HOST.
+        url: String,
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        load: Load,
+    },
+    /// Measures as the file's figures were measured; exit code 1 where something has become worse.
+    Compare {
+        /// Where the service is: https://HOST.
+        url: String,
+        /// The file.
+        file: PathBuf,
+        /// How much slower is no regression, in percent…
+        #[arg(long, default_value_t = 50, value_name = "PERCENT")]
+        tolerance_percent: u32,
+        /// … and in milliseconds beside that.
+        #[arg(long, default_value_t = 20, value_name = "MILLISECONDS")]
+        tolerance_ms: u32,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Load {
+    /// Requests of each operation.
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Load::REQUESTS_MAX)))]
+    pub(crate) requests: u32,
+    /// Requests at once.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Load::CONNECTIONS_MAX)))]
+    pub(crate) connections: u32,
+    /// Places orders, too, on a product of its own.
+    #[arg(long)]
+    pub(crate) orders: bool,
+}
+
+impl Load {
+    /// As many units as one request may add to the stock.
+    pub(crate) const REQUESTS_MAX: u32 = 10_000;
+    /// More would be a load test.
+    pub(crate) const CONNECTIONS_MAX: u32 = 64;
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackCheck {
+    /// The previous release: the zip that was deployed, or its folder. What its program knows is read from it.
+    #[arg(long, value_name = "PATH", conflicts_with = "previous_migration")]
+    pub(crate) package: Option<PathBuf>,
+    /// The last migration that the previous release knows.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) previous_migration: Option<i64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Logs {
+    /// Groups of errors, rates, the trend, operations and the slowest requests. Exit code 1: there are errors.
+    ///
+    /// Reads the JSON lines that the handler writes to stdout, one pass, in bounded memory. What a host puts before a line is left
+    /// out; lines that are none of ours are counted.
+    Analyze {
+        /// The files, or - for standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The trend's step, in seconds; it becomes longer where the logs span too much time for it.
+        #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        trend_seconds: u32,
+    },
+}
+
+/// A span of time.
+#[derive(Debug, Args)]
+pub(crate) struct Span {
+    /// So many days up to now, or up to --to.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(i64).range(1..=3_650))]
+    days: i64,
+    /// From this moment (RFC 3339: 2026-01-05T00:00:00Z).
+    #[arg(long, value_name = "MOMENT", value_parser = moment, conflicts_with = "days")]
+    from: Option<Timestamp>,
+    /// Up to this moment, which is not in it.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    to: Option<Timestamp>,
+}
+
+impl Span {
+    pub(crate) fn period(&self) -> Result<Period, Failure> {
+        let to = self.to.unwrap_or_else(clock);
+        let from = self.from.unwrap_or_else(|| to.plus_minutes(-self.days * 24 * 60));
+        if from < to {
+            Ok(Period { from, to })
+        } else {
+            Err(Failure::Input("--from must be before --to".to_owned()))
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dora {
+    /// Prints the four metrics.
+    Report {
+        /// The log.
+        log: PathBuf,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// Appends a deployment that has ended.
+    Record(Deployment),
+    /// Appends a failure that a deployment has caused.
+    Incident(Incident),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deployment {
+    /// The log; it is made where it is not there.
+    pub(crate) log: PathBuf,
+    /// The version that was deployed.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) release: String,
+    /// Its commit.
+    #[arg(long)]
+    pub(crate) commit: String,
+    /// When the commit was made (RFC 3339).
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) committed_at: Timestamp,
+    /// How it ended.
+    #[arg(long)]
+    pub(crate) outcome: Outcome,
+    /// When it ended; now where it is not given.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) time: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Incident {
+    /// The log; it is made where it is not there.
+    pub(crate) log: PathBuf,
+    /// The version that caused it.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) release: String,
+    /// When it began (RFC 3339).
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) started_at: Timestamp,
+    /// When all was well again; left out while it is not.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) restored_at: Option<Timestamp>,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "a moment as in RFC 3339: 2026-01-05T09:30:00Z".to_owned())
 }
 
 /// A name as resources have them: it becomes part of file names.

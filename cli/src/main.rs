@@ -3,10 +3,14 @@
 
 mod args;
 mod backup;
+mod baseline;
 mod commands;
 mod database;
+mod dora;
 mod failure;
+mod logs;
 mod output;
+mod package;
 mod progress;
 mod service;
 
@@ -44,6 +48,12 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Command::Backup(command) => commands::backup::run(url, command, environment, output).await,
         Command::Restore { file, overwrite } => commands::restore::run(url, file, *overwrite, output).await,
         Command::Drill(arguments) => Box::pin(commands::drill::run(url, arguments, output)).await,
+        Command::Baseline(command) => commands::baseline::run(command, environment, output).await,
+        Command::RollbackCheck(arguments) => commands::rollback_check::run(url, arguments, output).await,
+        Command::Logs(command) => commands::logs::run(command, output),
+        Command::Kpis(span) => commands::kpis::run(url, span, output).await,
+        Command::Dora(command) => commands::dora::run(command, environment, output),
+        Command::Document => commands::document::run(output),
         Command::Verify(arguments) => commands::verify::run(arguments, environment, output).await,
         Command::Health { url } => commands::health::run(url, environment, output).await,
         Command::Smoke(arguments) => commands::smoke::run(arguments, environment, output).await,

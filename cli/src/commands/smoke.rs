@@ -201,11 +201,7 @@ impl<'a> Run<'a> {
 
     /// Tried again while the service is busy or away: everything that is sent may be sent twice.
     async fn tried(&self, attempt: impl AsyncFnMut() -> Result<Answer, NoAnswer>) -> Result<Answer, NoAnswer> {
-        let is_final = |answer: &Result<Answer, NoAnswer>| {
-            matches!(answer, Ok(answer) if !matches!(answer.status.as_u16(), 429 | 502..=504)
-                && answer.body["code"] != "idempotency_in_progress")
-        };
-        retry(STEP_MAX, attempt, is_final).await.0
+        retry(STEP_MAX, attempt, Answer::is_final).await.0
     }
 
     /// Notes the step; its body where it was answered as it must be.

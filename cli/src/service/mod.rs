@@ -41,6 +41,12 @@ pub(crate) struct Answer {
 pub(crate) type NoAnswer = String;
 
 impl Answer {
+    /// Whether asking again would change nothing: the service was neither busy nor away, and not still at the same request.
+    pub(crate) fn is_final(answer: &Result<Self, NoAnswer>) -> bool {
+        matches!(answer, Ok(answer) if !matches!(answer.status.as_u16(), 429 | 502..=504)
+            && answer.body["code"] != "idempotency_in_progress")
+    }
+
     /// What a wrong answer says: its status, and the problem that it describes.
     pub(crate) fn problem(&self) -> String {
         let detail = ["detail", "title", "error_description"]

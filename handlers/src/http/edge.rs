@@ -41,7 +41,7 @@ pub(crate) async fn edge(State(context): State<Context>, request: Request, next:
 
 async fn answer(context: &Context, mut request: Request, next: Next, request_id: RequestId) -> Response {
     let uri = request.uri().clone();
-    let log = tracing::enabled!(tracing::Level::DEBUG).then(|| (Instant::now(), request.method().clone()));
+    let log = tracing::event_enabled!(tracing::Level::DEBUG).then(|| (Instant::now(), request.method().clone()));
 
     let mut counted = None;
     let response = match admit(context, &mut request, &request_id, &mut counted).await {

@@ -262,19 +262,23 @@ impl Store {
         })
     }
 
+    /// The migrations of this program.
+    pub(crate) fn migrator(&self) -> &'static Migrator {
+        match self.engine() {
+            Engine::Postgres => &POSTGRES,
+            Engine::Sqlite => &SQLITE,
+        }
+    }
+
     /// Whether all migrations of this program are applied.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn is_migrated(&self) -> Result<bool, StoreError> {
         static APPLIED: Sql = Sql::new("SELECT COUNT(*) FROM _sqlx_migrations WHERE success");
-        let known = match self.engine() {
-            Engine::Postgres => &POSTGRES,
-            Engine::Sqlite => &SQLITE,
-        };
         match self.one::<i64>(&APPLIED, &[]).await {
             // More: a newer program was here, and what it added does not disturb this one.
-            Ok(applied) => Ok(applied >= known.iter().count() as i64),
+            Ok(applied) => Ok(applied >= self.migrator().iter().count() as i64),
             Err(error @ StoreError::Unavailable(_)) => Err(error),
             // The table is made by the first migration.
             Err(_) => Ok(false),
