@@ -1,7 +1,11 @@
 //! The process that the Functions host starts: binds the port it was given, then brings the application up.
 
-use axum::{ServiceExt, extract::Request, serve::ListenerExt as _};
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod server;
+
 use inventory_app::{App, Settings, telemetry};
+use server::{Limits, open_files};
 use std::{net::Ipv4Addr, process::ExitCode};
 use tokio::net::TcpListener;
 
@@ -44,26 +48,20 @@ async fn run(port: u16, settings: Settings) -> ExitCode {
         Err(error) => return stop(EXIT_CONFIG, &format!("the settings are not valid: {error}")),
     };
     let handler = inventory_handlers::handler(app.clone());
-    let listener = listener.tap_io(|stream| {
-        // Answers are written whole: waiting to fill a packet only delays them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY is not set");
-        }
-    });
-    let serving = axum::serve(listener, ServiceExt::<Request>::into_make_service(handler))
-        .with_graceful_shutdown(asked_to_stop())
-        .into_future();
+    let http = &app.settings().http;
+    let limits = Limits {
+        connections_max: open_files::for_connections(http.connections_max),
+        ..Limits::default()
+    };
+    let serving = server::serve(listener, handler, limits, asked_to_stop());
     tokio::pin!(serving);
     // `/` answers from here on; what needs the application waits for it.
-    let served = tokio::select! {
-        served = &mut serving => served,
+    tokio::select! {
+        () = &mut serving => {}
         () = app.start() => serving.await,
-    };
-    app.shutdown().await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => stop(EXIT_FAILURE, &format!("serving failed: {error}")),
     }
+    app.shutdown().await;
+    ExitCode::SUCCESS
 }
 
 /// Waits for Ctrl-C or SIGTERM. (The host itself kills without asking.)

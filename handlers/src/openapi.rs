@@ -378,6 +378,7 @@ fn problems(operation: &Operation, document: &Document, is_post: bool) -> BTreeM
     } else {
         codes.push(problem::INTERNAL);
     }
+    codes.push(problem::URI_TOO_LONG);
     if operation.role > Role::Public {
         codes.extend([problem::UNAUTHENTICATED, problem::FORBIDDEN]);
     }
@@ -388,7 +389,11 @@ fn problems(operation: &Operation, document: &Document, is_post: bool) -> BTreeM
         codes.push(problem::NOT_FOUND);
     }
     if document.body.is_some() {
-        codes.extend([problem::UNSUPPORTED_MEDIA_TYPE, problem::BODY_TOO_LARGE]);
+        codes.extend([
+            problem::UNSUPPORTED_MEDIA_TYPE,
+            problem::BODY_TOO_LARGE,
+            problem::BODY_TOO_SLOW,
+        ]);
         if document
             .body
             .as_ref()

@@ -76,6 +76,11 @@ impl Operation {
         self.name == "system_metrics"
     }
 
+    /// Whether its handler reads the body itself, as it comes: files, which are not held in memory.
+    pub(crate) fn takes_its_body(&self) -> bool {
+        self.name == "imports_create"
+    }
+
     /// Who may keep its answers: nobody what holds personal data or secrets, and only the caller itself, asking each time
     /// whether they are still so, what takes a role.
     pub(crate) fn cache_control(&self) -> Option<HeaderValue> {

@@ -3,6 +3,8 @@
 pub mod azurite;
 pub mod collector;
 pub mod credential;
+pub mod handler;
+pub mod http;
 pub mod postgres;
 pub mod redis;
 pub mod running;

@@ -1,12 +1,8 @@
 //! The built programs, running: devhost with the handler behind it, as `cargo xtask dev` starts them.
 
+use crate::http::{Answer, Http};
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http::{Method, StatusCode};
 use inventory_azure::{OutgoingMessage, ServiceBus, ServiceBusConnection, ServiceBusOptions};
 use serde_json::Value;
 use std::{
@@ -75,7 +71,7 @@ pub fn root() -> &'static Path {
 /// devhost with the handler behind it. Dropped: stopped.
 pub struct Running {
     devhost: Child,
-    http: Client<HttpConnector, Full<Bytes>>,
+    http: Http,
     service_bus: ServiceBus,
     /// The HTTP port.
     pub port: u16,
@@ -155,7 +151,7 @@ impl Running {
         .expect("a connection string");
         let running = Self {
             devhost,
-            http: Client::builder(TokioExecutor::new()).build_http(),
+            http: Http::new(port("port")),
             service_bus: ServiceBus::new(connection, ServiceBusOptions::default()),
             port: port("port"),
             amqp_port: port("amqp_port"),
@@ -174,32 +170,17 @@ impl Running {
     /// # Panics
     /// When devhost does not answer.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("http://127.0.0.1:{}{path}", self.port));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::new(body.into())).expect("a request");
-        let response = self.http.request(request).await.expect("devhost answers");
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        self.http.send(method, path, headers, body).await
     }
 
     /// GET.
     pub async fn get(&self, path: &str) -> (StatusCode, Value) {
-        self.send(Method::GET, path, &[], Bytes::new()).await.json()
+        self.http.get(path).await
     }
 
     /// POST of JSON.
     pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        let headers = [("content-type", "application/json")];
-        self.send(Method::POST, path, &headers, body.to_string()).await.json()
+        self.http.post(path, body).await
     }
 
     /// How many rows a list has.
@@ -321,25 +302,5 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// An answer over HTTP.
-#[derive(Debug)]
-pub struct Answer {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: http::HeaderMap,
-    /// Its body.
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// Status and body; a body that is not JSON becomes a string.
-    pub fn json(self) -> (StatusCode, Value) {
-        let body = serde_json::from_slice(&self.body)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&self.body).into_owned()));
-        (self.status, body)
     }
 }

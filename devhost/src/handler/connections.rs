@@ -5,7 +5,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -23,6 +23,8 @@ const MOST_TRIES: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 const MOST_IDLE: usize = 1024;
+/// How long the host keeps an idle connection: `SocketsHttpHandler.PooledConnectionIdleTimeout` as .NET has it.
+const LONGEST_IDLE: Duration = Duration::from_mins(1);
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +49,8 @@ pub(super) enum Unanswered {
 #[derive(Debug)]
 pub struct Connections {
     address: SocketAddr,
-    idle: Mutex<Vec<SendRequest<HandlerBody>>>,
+    /// Each with the time since which it is idle, the latest last.
+    idle: Mutex<Vec<(SendRequest<HandlerBody>, Instant)>>,
     gone: CancellationToken,
 }
 
@@ -133,8 +136,11 @@ impl Connections {
 
     fn take_idle(&self) -> Option<SendRequest<HandlerBody>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(sender) = idle.pop() {
-            if sender.is_ready() {
+        while let Some((sender, since)) = idle.pop() {
+            if since.elapsed() > LONGEST_IDLE {
+                // And so are all the others.
+                idle.clear();
+            } else if sender.is_ready() {
                 return Some(sender);
             }
         }
@@ -158,7 +164,7 @@ impl Connections {
     fn put_back(&self, sender: SendRequest<HandlerBody>) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MOST_IDLE {
-            idle.push(sender);
+            idle.push((sender, Instant::now()));
         }
     }
 }

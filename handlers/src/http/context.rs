@@ -9,10 +9,15 @@ use tokio::sync::Semaphore;
 /// the host retries elsewhere what is refused with 503.
 const CONCURRENT_REQUESTS_MAX: usize = 1_024;
 
+/// Large invocations held at once: each takes several times its size while it is read.
+const LARGE_INVOCATIONS_MAX: usize = 2;
+
 /// What all functions share.
 pub(crate) struct Shared {
     pub(crate) app: App,
     pub(crate) permits: Semaphore,
+    /// Room for large invocations.
+    pub(crate) large: Semaphore,
     pub(crate) client_address: ClientAddress,
 }
 
@@ -22,6 +27,7 @@ impl Shared {
             client_address: ClientAddress::new(&app.settings().rate_limit),
             app,
             permits: Semaphore::new(CONCURRENT_REQUESTS_MAX),
+            large: Semaphore::new(LARGE_INVOCATIONS_MAX),
         })
     }
 }

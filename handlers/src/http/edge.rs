@@ -3,6 +3,7 @@
 use super::{
     Context, Problem, RequestId,
     activity::{self, Activity},
+    body::{self, Place},
     identity,
     limit::{self, Counted},
     problem,
@@ -26,6 +27,8 @@ use std::{
 
 /// How long a request waits for the application to be ready, which at a cold start is the time of a connection.
 const READY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Bytes of path and query: what Kestrel, in front of us, takes by default.
+const URI_BYTES_MAX: usize = 8 * 1024;
 /// What a caller is told to wait before it asks again, in seconds.
 const RETRY_AFTER_SECONDS: u16 = 2;
 
@@ -45,11 +48,10 @@ async fn answer(context: &Context, mut request: Request, next: Next, request_id:
 
     let mut counted = None;
     let response = match admit(context, &mut request, &request_id, &mut counted).await {
-        Ok(permit) => {
-            let response = guarded(context, request, next).await;
-            drop(permit);
-            response
-        }
+        Ok(mut place) => match body::arrive(context, request, &mut place).await {
+            Ok(request) => guarded(context, request, next).await,
+            Err(problem) => problem.into_response(),
+        },
         Err(problem) => problem.into_response(),
     };
     let mut response = finish(response, &uri, &request_id);
@@ -83,7 +85,7 @@ async fn admit<'a>(
     request: &mut Request,
     request_id: &RequestId,
     counted: &mut Option<Counted>,
-) -> Result<Option<tokio::sync::SemaphorePermit<'a>>, Problem> {
+) -> Result<Place<'a>, Problem> {
     let operation = context.operation;
     let is_http = operation.trigger.is_http();
     if !is_http && is_raw(request.headers()) {
@@ -92,18 +94,16 @@ async fn admit<'a>(
             "this function is invoked by the Functions host alone",
         ));
     }
+    let address = request.uri().path_and_query();
+    if address.is_some_and(|address| address.as_str().len() > URI_BYTES_MAX) {
+        let detail = format!("path and query may have {URI_BYTES_MAX} bytes at most");
+        return Err(Problem::new(problem::URI_TOO_LONG, detail));
+    }
     // The host itself bounds how many invocations run at once, and what it is refused counts as a failed delivery.
-    let permit = if is_http && operation.needs_app() {
-        let permit = context.shared.permits.try_acquire().map_err(|_| {
-            Problem::new(
-                problem::OVERLOADED,
-                "as many requests as can be served are being served",
-            )
-            .retry_after(RETRY_AFTER_SECONDS)
-        })?;
-        Some(permit)
+    let place = if is_http && operation.needs_app() {
+        Place::take(&context.shared)?
     } else {
-        None
+        Place::default()
     };
     let app = context.app();
     if operation.needs_app() && !app.is_ready() {
@@ -127,7 +127,7 @@ async fn admit<'a>(
     let identity = identity?;
     activity::identified(&identity);
     request.extensions_mut().insert((identity, request_id.clone()));
-    Ok(permit)
+    Ok(place)
 }
 
 /// Runs the handler; a panic is a problem like any other, and so is taking too long.
@@ -318,6 +318,69 @@ mod tests {
         assert_eq!(response.status(), 200);
         drop(taken);
         assert_eq!(shared.permits.available_permits(), all);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_holds_no_place_and_is_given_up() {
+        let shared = shared();
+        let all = shared.permits.available_permits();
+        let limit = shared.app.settings().http.request_timeout;
+        let context = Context {
+            shared: shared.clone(),
+            operation: operation("products_create"),
+        };
+        // One byte each second, for ever.
+        let trickle = futures_util::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, std::io::Error>("x"), ()))
+        });
+        let request = Request::post("/x").body(Body::from_stream(trickle)).unwrap();
+        let mut place = Place::take(&shared).unwrap();
+        assert_eq!(shared.permits.available_permits(), all - 1);
+        let started = tokio::time::Instant::now();
+        let mut arriving = Box::pin(body::arrive(&context, request, &mut place));
+        assert!(futures_util::poll!(arriving.as_mut()).is_pending());
+        assert_eq!(shared.permits.available_permits(), all, "others can be served");
+        assert_eq!(arriving.await.unwrap_err().code(), problem::BODY_TOO_SLOW);
+        assert!(started.elapsed() >= limit);
+
+        // One that comes late has its place again, where there is one.
+        for (left, expected) in [(1, Ok("late".into())), (0, Err(problem::OVERLOADED))] {
+            let late = futures_util::stream::once(async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok::<_, std::io::Error>("late")
+            });
+            let request = Request::post("/x").body(Body::from_stream(late)).unwrap();
+            let mut place = Place::take(&shared).unwrap();
+            let mut arriving = Box::pin(body::arrive(&context, request, &mut place));
+            assert!(futures_util::poll!(arriving.as_mut()).is_pending());
+            let taken = shared.permits.try_acquire_many((all - left) as u32).unwrap();
+            let arrived = match arriving.await {
+                Ok(request) => Ok(request.into_body().collect().await.unwrap().to_bytes()),
+                Err(problem) => Err(problem.code()),
+            };
+            assert_eq!(arrived, expected);
+            assert_eq!(shared.permits.available_permits(), 0);
+            drop((taken, place));
+            assert_eq!(shared.permits.available_permits(), all);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_has_a_length() {
+        let long = format!("/x?q={}", "a".repeat(URI_BYTES_MAX));
+        for (uri, status) in [("/x?q=a", 200), (&long, 414)] {
+            let context = Context {
+                shared: shared(),
+                operation: operation("system_live"),
+            };
+            let route = get(|| async {})
+                .route_layer(from_fn_with_state(context.clone(), edge))
+                .with_state(context);
+            let request = Request::get(uri).body(Body::empty()).unwrap();
+            let response = Router::new().route("/x", route).oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status);
+        }
     }
 
     #[tokio::test]

@@ -4,17 +4,13 @@
 //! text, objects arrive as they are. So each value is read as what it is, and where that is a string, as what the string
 //! holds. An answer is JSON with status 200 and never empty: an empty one would hang until the host's time-out.
 
-use super::{Answer, Context, Problem, activity, idempotency::hex, input, json, problem, write};
+use super::{Answer, Context, Problem, activity, body, idempotency::hex, json, problem, write};
 use axum::extract::{FromRequest, Request};
 use inventory_app::{App, Caller, TraceParent, orders::IncomingMessage};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
 use std::{borrow::Cow, collections::HashMap};
-
-/// Bytes of an invocation: a batch of 256 messages of 256 KiB, and what encoding adds to them, stays near the host's own
-/// limit of 100 MiB.
-const ENVELOPE_BYTES_MAX: usize = 100 * 1024 * 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -55,7 +51,7 @@ impl FromRequest<Context> for Tick {
     async fn from_request(request: Request, context: &Context) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         // What it says (schedule, whether it is late) changes nothing: each timer does what is due.
-        input::bytes(&parts.headers, body, ENVELOPE_BYTES_MAX).await?;
+        body::arrived(body).await?;
         Ok(Self {
             app: context.app().clone(),
             caller: write::asking(&mut parts, context),
@@ -75,7 +71,7 @@ impl FromRequest<Context> for Batch {
 
     async fn from_request(request: Request, context: &Context) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let bytes = input::bytes(&parts.headers, body, ENVELOPE_BYTES_MAX).await?;
+        let bytes = body::arrived(body).await?;
         let messages = messages(&bytes).map_err(|detail| {
             tracing::error!(detail, "an invocation cannot be read");
             Problem::new(problem::MALFORMED_ENVELOPE, detail)

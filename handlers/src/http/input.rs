@@ -1,13 +1,8 @@
-//! Reading bodies and paths.
+//! Reading JSON and paths.
 
 use super::{Context, Problem, problem, query::violation};
-use axum::{
-    body::Body,
-    extract::{FromRequestParts, Path},
-};
-use bytes::Bytes;
+use axum::extract::{FromRequestParts, Path};
 use http::{HeaderMap, header, request::Parts};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use inventory_domain::{Violation, account, file_job, location, order, product, stock};
 use serde::{
     Deserialize,
@@ -65,43 +60,6 @@ pub(crate) struct Nothing {}
 
 impl Input for Nothing {
     const MAY_BE_ABSENT: bool = true;
-}
-
-/// Refuses a body that says that it is too large.
-pub(crate) fn check_length(headers: &HeaderMap, bytes_max: usize) -> Result<(), Problem> {
-    let declared = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > bytes_max) {
-        Err(too_large(bytes_max))
-    } else {
-        Ok(())
-    }
-}
-
-/// Why a body of at most `bytes_max` bytes was not read to its end.
-pub(crate) fn not_received(error: &(dyn std::error::Error + Send + Sync + 'static), bytes_max: usize) -> Problem {
-    if error.is::<LengthLimitError>() {
-        return too_large(bytes_max);
-    }
-    tracing::debug!(error, "a body did not arrive whole");
-    Problem::new(problem::INCOMPLETE_BODY, "the connection ended before the body did")
-}
-
-/// Reads a body of at most `bytes_max` bytes.
-pub(crate) async fn bytes(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
-    check_length(headers, bytes_max)?;
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(not_received(&*error, bytes_max)),
-    }
-}
-
-fn too_large(bytes_max: usize) -> Problem {
-    Problem::new(
-        problem::BODY_TOO_LARGE,
-        format!("the body may have {bytes_max} bytes at most"),
-    )
 }
 
 /// Reads JSON, telling what is not JSON at all (400) from JSON that is not what was asked for (422).

@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 mod address;
 mod answer;
+mod body;
 mod context;
 pub(crate) mod document;
 mod edge;

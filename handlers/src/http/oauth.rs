@@ -1,6 +1,6 @@
 //! What OAuth 2.0 wants of the token functions: forms in, its own errors out (RFC 6749, sections 2.3.1, 3.2 and 5.2).
 
-use super::{Context, Problem, RequestId, address::limited, input, problem, query, write};
+use super::{Context, Problem, RequestId, address::limited, body, problem, query, write};
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
@@ -56,7 +56,7 @@ impl FromRequest<Context> for Form {
         let (mut parts, body) = request.into_parts();
         query::refuse_all(&parts.uri)?;
         check_content_type(&parts.headers)?;
-        let bytes = input::bytes(&parts.headers, body, context.app().settings().http.body_bytes_max).await?;
+        let bytes = body::arrived(body).await?;
         let (_, request_id) = write::caller(&mut parts);
         let mut form = Self {
             // A parameter without a value counts as omitted.

@@ -50,12 +50,16 @@ codes! {
     NOT_FOUND = 404 "not_found", "There is no such thing";
     /// The path knows other methods.
     METHOD_NOT_ALLOWED = 405 "method_not_allowed", "The method is not allowed here";
+    /// The body took too long to arrive.
+    BODY_TOO_SLOW = 408 "body_too_slow", "The body did not arrive in time";
     /// A request with the same idempotency key is being worked on.
     IDEMPOTENCY_IN_PROGRESS = 409 "idempotency_in_progress", "The same request is being worked on";
     /// `If-Match` names another version.
     VERSION_MISMATCH = 412 "version_mismatch", "The version is another one";
     /// The body is larger than it may be.
     BODY_TOO_LARGE = 413 "body_too_large", "The body is too large";
+    /// Path and query are longer than they may be.
+    URI_TOO_LONG = 414 "uri_too_long", "The address is too long";
     /// The body is, by its own word, not what the function takes.
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type", "The body has another media type than is taken here";
     /// A value breaks a rule.

@@ -1,6 +1,10 @@
 //! The request of a write whose body is a file: it goes to disk as it comes.
 
-use super::{Context, Problem, Write, idempotency, input, preconditions, problem, query};
+use super::{
+    Context, Problem, Write,
+    body::{check_length, not_received},
+    idempotency, preconditions, problem, query,
+};
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
@@ -27,7 +31,7 @@ impl FromRequest<Context> for Write<Upload> {
         let version = preconditions::if_match(&parts.headers)?;
         check_content_type(&parts.headers)?;
         let bytes_max = imports::bytes_max(context.app())?;
-        input::check_length(&parts.headers, bytes_max)?;
+        check_length(&parts.headers, bytes_max)?;
         let (upload, digest) = receive(body, bytes_max).await?;
         let idempotency = idempotency::read(&parts.method, parts.uri.path(), &parts.headers, &digest)?;
         Ok(Self::new(&mut parts, context, version, idempotency, upload))
@@ -41,7 +45,7 @@ async fn receive(body: Body, bytes_max: usize) -> Result<(Upload, Vec<u8>), Prob
     let mut hash = Sha256::new();
     let mut body = std::pin::pin!(Limited::new(body, bytes_max));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| input::not_received(&*error, bytes_max))?;
+        let frame = frame.map_err(|error| not_received(&*error, bytes_max))?;
         let Ok(bytes) = frame.into_data() else { continue };
         let room = limits::IMPORT_HEADER_BYTES_MAX - head.len();
         head.extend_from_slice(&bytes[..bytes.len().min(room)]);

@@ -1,8 +1,8 @@
 //! The request of a write: who asks, what for, from which version, and under which idempotency key.
 
 use super::{
-    Answer, Context, Identity, Input, Problem, RequestId, Stop, activity, answer, idempotency, input, preconditions,
-    query, secret::Once,
+    Answer, Context, Identity, Input, Problem, RequestId, Stop, activity, answer, body, idempotency, input,
+    preconditions, query, secret::Once,
 };
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
@@ -26,7 +26,7 @@ impl<T: Input> FromRequest<Context> for Write<T> {
         let (mut parts, body) = request.into_parts();
         query::refuse_all(&parts.uri)?;
         let version = preconditions::if_match(&parts.headers)?;
-        let bytes = input::bytes(&parts.headers, body, context.app().settings().http.body_bytes_max).await?;
+        let bytes = body::arrived(body).await?;
         let input = input::json(&parts.headers, &bytes)?;
         let idempotency = idempotency::read(&parts.method, parts.uri.path(), &parts.headers, &bytes)?;
         Ok(Self::new(&mut parts, context, version, idempotency, input))
