@@ -7,7 +7,6 @@ mod server;
 use inventory_app::{App, Settings, telemetry};
 use server::{Limits, open_files};
 use std::{net::Ipv4Addr, process::ExitCode};
-use tokio::net::TcpListener;
 
 /// Wrong configuration (`EX_CONFIG` of sysexits.h). Not 0, which the host takes for a normal end and never restarts.
 const EXIT_CONFIG: u8 = 78;
@@ -39,7 +38,7 @@ fn main() -> ExitCode {
 
 async fn run(port: u16, settings: Settings) -> ExitCode {
     // The host connects to this address and no other; nobody else has business here.
-    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+    let listener = match server::listen((Ipv4Addr::LOCALHOST, port).into()) {
         Ok(listener) => listener,
         Err(error) => return stop(EXIT_FAILURE, &format!("cannot listen on port {port}: {error}")),
     };

@@ -10,6 +10,7 @@ use axum::{extract::Request, response::Response};
 use std::{
     convert::Infallible,
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
@@ -28,6 +29,9 @@ use tower::Service;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often the log is told of the same trouble.
 const TELL_EVERY: Duration = Duration::from_mins(1);
+
+/// Connections that wait to be accepted, as far as the system allows so many. Beyond them a client tries again after a second.
+const WAITING_MAX: u32 = 4_096;
 
 /// What clients may take.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +71,19 @@ struct Shared {
     /// Wakes every connection: the server stops, or there are too many of them.
     attention: Notify,
     is_stopping: AtomicBool,
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// When others do, or the system does not allow it.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // A process that was killed leaves connections behind, which must not keep the next one from starting.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
 }
 
 /// Serves connections until `stop` is ready, then until those under way have been answered.

@@ -1,11 +1,11 @@
 //! The accept loop over real sockets, with small limits.
 
-use super::{Limits, serve};
+use super::{Limits, listen, serve};
 use axum::{Router, body::Body, extract::State, http::StatusCode, routing::get};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{Notify, oneshot},
     task::JoinHandle,
 };
@@ -41,7 +41,7 @@ struct Server {
 
 impl Server {
     async fn start(limits: Limits) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (waits, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let router = Router::new()
