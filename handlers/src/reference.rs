@@ -125,12 +125,14 @@ fn what_to_do(status: u16) -> &'static str {
         403 => "The caller is known and may not do this. Another role is needed; asking again does not help.",
         404 => "Look at the path and the id.",
         405 => "The header `Allow` says which methods there are.",
+        408 => "The connection is too slow for a body of this size, or broke: send it again.",
         409 => {
             "The request is good, and what is there now does not allow it. Read the present state and decide anew. Only \
              `idempotency_in_progress` goes away by itself: ask again after `Retry-After`."
         }
         412 => "Somebody else was faster. Read the resource again, and send the change with its new `ETag`.",
         413 => "Send less at once.",
+        414 => "Ask for less at once: fewer filters, shorter values.",
         415 => "Say `Content-Type: application/json`.",
         422 => "`errors` lists every value that is wrong, by JSON pointer. Nothing was done.",
         428 => "Send `If-Match` with the `ETag` that was read.",

@@ -1,6 +1,6 @@
 //! RabbitMQ with its plugin for AMQP 1.0: a node of its own for each test.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -234,6 +234,7 @@ fn server_user() -> Option<(u32, u32)> {
 /// Takes what arrives in a queue, whenever the node is there.
 struct Collector {
     messages: Arc<Mutex<Vec<Received>>>,
+    /// Different messages: the node gives one again whose acceptance it did not hear.
     arrived: watch::Sender<usize>,
     task: JoinHandle<()>,
 }
@@ -244,8 +245,9 @@ impl Collector {
         let arrived = watch::Sender::new(0);
         let (taken, counted) = (Arc::clone(&messages), arrived.clone());
         let task = tokio::spawn(async move {
+            let mut seen = HashSet::new();
             loop {
-                let _ = collect(port, &password, &queue, &taken, &counted).await;
+                let _ = collect(port, &password, &queue, &taken, &mut seen, &counted).await;
                 // The node is away.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -269,6 +271,7 @@ async fn collect(
     password: &str,
     queue: &str,
     messages: &Mutex<Vec<Received>>,
+    seen: &mut HashSet<String>,
     arrived: &watch::Sender<usize>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut connection = Connection::builder()
@@ -292,8 +295,10 @@ async fn collect(
     loop {
         let delivery: Delivery<Body<AmqpValue>> = receiver.recv().await?;
         receiver.accept(&delivery).await?;
-        messages.lock().unwrap().push(received(delivery));
-        arrived.send_modify(|arrived| *arrived += 1);
+        let received = received(delivery);
+        seen.insert(received.message_id.clone());
+        messages.lock().unwrap().push(received);
+        arrived.send_replace(seen.len());
     }
 }
 

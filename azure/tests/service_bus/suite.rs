@@ -1,6 +1,9 @@
 //! What must hold whatever the sender sends to.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use inventory_azure::{OutgoingMessage, SendError, ServiceBus};
@@ -74,7 +77,7 @@ pub(crate) async fn everything_of_a_message_arrives<S: Service>(service: &mut S)
 }
 
 /// Messages `SESSION-0`, `SESSION-1`, … of several sessions, as they lie in an outbox: mixed.
-fn sessions(names: &[String], each: usize) -> Vec<OutgoingMessage> {
+fn sessions(names: &[String], numbers: Range<usize>) -> Vec<OutgoingMessage> {
     let of_one = |n: usize| {
         names.iter().map(move |session| OutgoingMessage {
             session_id: Some(session.clone()),
@@ -82,7 +85,7 @@ fn sessions(names: &[String], each: usize) -> Vec<OutgoingMessage> {
             ..message(format!("{session}-{n}"))
         })
     };
-    (0..each).flat_map(of_one).collect()
+    numbers.flat_map(of_one).collect()
 }
 
 /// That every session's messages arrived in the order they were made; repetitions do not count.
@@ -111,7 +114,7 @@ pub(crate) async fn sessions_stay_in_order_and_many_senders_share_a_client<S: Se
         let client = client.clone();
         let names: Vec<_> = (0..5).map(|n| format!("{sender}/{n}")).collect();
         tokio::spawn(async move {
-            let outcomes = client.send("orders", &sessions(&names, 10)).await.unwrap();
+            let outcomes = client.send("orders", &sessions(&names, 0..10)).await.unwrap();
             assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         })
     });
@@ -155,33 +158,43 @@ async fn relay(client: ServiceBus, mut waiting: Vec<OutgoingMessage>) {
 
 pub(crate) async fn nothing_is_lost_or_out_of_order_when_the_broker_goes_and_comes<S: Service>(service: &mut S) {
     const SENDERS: usize = 4;
-    const EACH: usize = 300;
     let client = service.client(PATIENCE);
+    let is_enough = Arc::new(AtomicBool::new(false));
     let senders: Vec<_> = (0..SENDERS)
         .map(|sender| {
             let names: Vec<_> = (0..4).map(|n| format!("{sender}/{n}")).collect();
-            tokio::spawn(relay(client.clone(), sessions(&names, EACH / 4)))
+            let (client, is_enough) = (client.clone(), Arc::clone(&is_enough));
+            // Until the broker has gone twice, so that it goes in the middle however slowly messages are counted.
+            tokio::spawn(async move {
+                let mut sent = 0;
+                while !is_enough.load(Ordering::Relaxed) {
+                    relay(client.clone(), sessions(&names, sent..sent + 25)).await;
+                    sent += 25;
+                }
+                sent * names.len()
+            })
         })
         .collect();
     for round in 1..=2_u64 {
         while service.arrived().await < round * 300 {
-            assert!(senders.iter().any(|sender| !sender.is_finished()), "the senders go on");
             tokio::task::yield_now().await;
         }
         service.stop().await;
         service.restart().await;
     }
+    is_enough.store(true, Ordering::Relaxed);
+    let mut sent = 0;
     for sender in senders {
-        tokio::time::timeout(Duration::from_mins(2), sender)
+        sent += tokio::time::timeout(Duration::from_mins(2), sender)
             .await
             .unwrap()
             .unwrap();
     }
     let arrived = usize::try_from(service.arrived().await).unwrap();
-    let received = service.receive("orders", arrived.max(SENDERS * EACH)).await;
+    let received = service.receive("orders", arrived.max(sent)).await;
     assert_in_order(&received);
     let ids: HashSet<_> = received.iter().map(|message| &message.message_id).collect();
-    assert_eq!(ids.len(), SENDERS * EACH);
+    assert_eq!(ids.len(), sent);
     println!("{} arrived twice", received.len() - ids.len());
 }
 
