@@ -3,7 +3,14 @@
 
 mod support;
 
-use inventory_app::secrets::ExposeSecret as _;
+use inventory_app::{
+    identity::{self, Credentials, SignIn},
+    secrets::ExposeSecret as _,
+};
+use inventory_domain::{
+    Role,
+    account::{AccountKind, NewClient},
+};
 use inventory_tests::{
     credential::TestCredential,
     postgres,
@@ -11,7 +18,7 @@ use inventory_tests::{
     vault::{Fault, TestVault},
 };
 use std::time::Duration;
-use support::{Load, Rig, RoleDatabase, eventually};
+use support::{Load, Rig, RoleDatabase, begin, eventually, reply};
 
 /// Never within a test: what happens is not because time has passed.
 const NEVER: Duration = Duration::from_hours(24);
@@ -135,6 +142,51 @@ async fn two_keys_are_good_while_one_is_rotated_and_the_vault_wins_over_the_sett
     }
     assert_eq!(vault.requests().borrow().len(), asked);
     assert!(!redis.has_changed().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_a_key_that_came_after_the_start_is_accepted() {
+    let database = postgres::database();
+    let vault = TestVault::started("token");
+    vault.put("jwt-keys", &"1".repeat(32));
+    let settings = [("DATABASE_URL", database.url.as_str())];
+    let one = Rig::started(&vault, &settings, NEVER).await;
+    let new = NewClient {
+        name: "shop".to_owned(),
+        role: Role::Clerk,
+    };
+    let mut work = begin(&one.app).await.unwrap();
+    let (_, secret) = identity::accounts::create_client(&mut work, &new).await.unwrap();
+    work.commit(reply()).await.unwrap();
+
+    // Another instance starts when the key is rotated already, and gives a token that `one` has no key for yet.
+    vault.put("jwt-keys", &"2".repeat(32));
+    let two = Rig::started(&vault, &settings, NEVER).await;
+    let who = SignIn {
+        kind: AccountKind::Client,
+        name: new.name.clone(),
+        secret,
+        address: None,
+    };
+    let signed_in = identity::sign_in(&two.app, who).await.unwrap();
+    let token = identity::issue(&two.app, &signed_in, None).unwrap().access_token;
+    let before = vault.requests().borrow().len();
+    let known = one
+        .app
+        .identity()
+        .authenticate(&one.app, Credentials::Bearer(&token))
+        .await;
+    assert_eq!(known.unwrap().role(), Role::Clerk);
+    assert!(vault.requests().borrow().len() > before, "the vault was asked");
+    // The key is known from then on.
+    let asked = vault.requests().borrow().len();
+    let known = one
+        .app
+        .identity()
+        .authenticate(&one.app, Credentials::Bearer(&token))
+        .await;
+    assert!(known.is_ok());
+    assert_eq!(vault.requests().borrow().len(), asked);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -190,6 +190,44 @@ fn parked_messages_are_listed_shown_and_sent_again_once() {
 }
 
 #[test]
+fn a_customer_is_erased_by_reference_or_id_and_once_more_changes_nothing() {
+    let database = postgres::database();
+    assert_eq!(code(&inventory(&database.url, &["migrate"])), 0);
+    database
+        .psql(
+            "INSERT INTO customers (id, reference, created_at) VALUES (1, 'mary@example.com', 1), (2, 'john@example.com', 1);
+             INSERT INTO parked_messages (source, message_id, delivery_count, reason, detail, body, body_hash, truncated, parked_at)
+             VALUES ('orders', 'm-1', 1, 'invalid', 'x', '{\"customer\":\"mary@example.com\"}', 'h', 0, 1)",
+        )
+        .unwrap();
+    let erased = inventory(&database.url, &["erase-customer", "mary@example.com"]);
+    assert_eq!(
+        (code(&erased), stdout(&erased)),
+        (0, "customer 1 is erased\n".to_owned())
+    );
+    let rest = "SELECT (SELECT count(*) FROM customers WHERE reference LIKE '%mary%')
+                     + (SELECT count(*) FROM parked_messages WHERE body LIKE '%mary%')
+                     + (SELECT count(*) FROM audit a WHERE a::text LIKE '%mary%')
+                     + (SELECT count(*) FROM outbox o WHERE o::text LIKE '%mary%')";
+    assert_eq!(database.psql(rest).unwrap().trim(), "0");
+    let state = "SELECT string_agg(c::text, ' ' ORDER BY id), (SELECT count(*) FROM audit) FROM customers c";
+    let state = || database.psql(state).unwrap();
+    assert!(state().contains("john@example.com"), "nobody else: {}", state());
+
+    let once = state();
+    let again = inventory(&database.url, &["--json", "erase-customer", "1"]);
+    assert_eq!(code(&again), 0, "{again:?}");
+    assert!(stdout(&again).contains("\"id\": 1"), "{again:?}");
+    assert_eq!(state(), once);
+    // Nobody's reference any more, and nobody's id.
+    for nobody in ["mary@example.com", "3"] {
+        let refused = inventory(&database.url, &["erase-customer", nobody]);
+        assert_eq!(code(&refused), 1, "{refused:?}");
+    }
+    assert_eq!(state(), once);
+}
+
+#[test]
 fn exit_codes_mean_something() {
     let folder = Folder::new("codes");
     let file = folder.file(HEADER);

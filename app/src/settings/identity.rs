@@ -162,6 +162,16 @@ pub(crate) fn is_loopback(url: &reqwest::Url) -> bool {
     })
 }
 
+/// Whether the process runs in Azure or Kubernetes, where others stand between it and its clients.
+pub(super) fn is_elsewhere(source: &mut Source<'_>) -> bool {
+    // All are asked, so that all are known.
+    ELSEWHERE
+        .iter()
+        .filter(|setting| source.text(setting).is_some())
+        .count()
+        > 0
+}
+
 fn roles(text: &str) -> Option<BTreeMap<String, Role>> {
     text.split(',')
         .map(|pair| {
@@ -225,13 +235,7 @@ pub(super) fn read(
     let is_development = source
         .text(&FUNCTIONS_ENVIRONMENT)
         .is_some_and(|name| name.eq_ignore_ascii_case("Development"));
-    // All are asked, so that all are known.
-    let is_elsewhere = ELSEWHERE
-        .iter()
-        .filter(|setting| source.text(setting).is_some())
-        .count()
-        > 0;
-    let is_local = environment == "local" && is_development && !is_elsewhere;
+    let is_local = environment == "local" && is_development && !is_elsewhere(source);
     let has_accounts = may_sign || entra.is_some();
     if !has_accounts && !is_local && reader == Reader::Handler {
         source.wrong.push(

@@ -158,7 +158,7 @@ impl Settings {
             event_history: event_history::read(source),
             files: files::read(source),
             http: http::read(source),
-            rate_limit: rate_limit::read(source),
+            rate_limit: rate_limit::read(source, reader),
             telemetry,
         };
         if source.wrong.is_empty() {

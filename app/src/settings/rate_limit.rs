@@ -1,6 +1,7 @@
 //! How often a client may ask, and who a client is.
 
 use super::{
+    Reader, identity,
     secrets::REDIS_URL,
     setting::{Group, Setting},
     source::Source,
@@ -39,7 +40,8 @@ static CLIENT_IP_HEADER: Setting = Setting::text(
     None,
     "The header in which the client's address comes, for limits and the audit trail: one that the proxy in front sets and a client \
      cannot (`Client-IP` behind App Service's front end, `X-Azure-ClientIP` behind Front Door). Without it the address is that of the \
-     host's peer, which in Azure is the front end and the same for everybody.",
+     host's peer, which in Azure is the front end and the same for everybody: all who have not signed in would share one limit. So \
+     with `RATE_LIMIT_ENABLED` it is needed in Azure and Kubernetes: `X-Forwarded-For` where nothing stands in front of the host.",
 );
 static CLIENT_IP_HOP: Setting = Setting::number(
     "CLIENT_IP_HOP",
@@ -80,10 +82,18 @@ pub struct RateLimit {
     pub client_ip_hop: usize,
 }
 
-pub(super) fn read(source: &mut Source<'_>) -> RateLimit {
+pub(super) fn read(source: &mut Source<'_>, reader: Reader) -> RateLimit {
+    let is_enabled = source.flag(&ENABLED);
     let header = source.text(&CLIENT_IP_HEADER).map(|name| name.to_ascii_lowercase());
     if header.as_deref().is_some_and(|name| !is_header_name(name)) {
         source.wrong(&CLIENT_IP_HEADER, "must be the name of a header");
+    }
+    if is_enabled && header.is_none() && reader == Reader::Handler && identity::is_elsewhere(source) {
+        source.wrong(
+            &CLIENT_IP_HEADER,
+            "is missing and RATE_LIMIT_ENABLED is true: behind a proxy, all who have not signed in would share one limit, and one of \
+             them could use it up for everybody",
+        );
     }
     let has_redis_token = source.word(&REDIS_AUTHENTICATION) == "entra";
     if let Some(url) = source.text(&REDIS_URL).filter(|_| has_redis_token)
@@ -93,7 +103,7 @@ pub(super) fn read(source: &mut Source<'_>) -> RateLimit {
     }
     RateLimit {
         has_redis_token,
-        is_enabled: source.flag(&ENABLED),
+        is_enabled,
         policy: Policy {
             requests: source.number(&REQUESTS),
             window: source.seconds(&WINDOW),
@@ -120,12 +130,43 @@ mod tests {
         for (given, expected) in [("X-Azure-ClientIP", Ok("x-azure-clientip")), ("two words", Err(1))] {
             let values = BTreeMap::from([("CLIENT_IP_HEADER".to_owned(), given.to_owned())]);
             let mut source = Source::new(&values);
-            let read = read(&mut source);
+            let read = read(&mut source, Reader::Handler);
             let found = match source.wrong.len() {
                 0 => Ok(read.client_ip_header.unwrap()),
                 wrong => Err(wrong),
             };
             assert_eq!(found, expected.map(str::to_owned));
+        }
+    }
+
+    #[test]
+    fn clients_that_nobody_can_tell_apart_share_no_limit() {
+        let enabled = ("RATE_LIMIT_ENABLED", "true");
+        let azure = ("WEBSITE_INSTANCE_ID", "1");
+        for (pairs, reader, is_fine) in [
+            (&[enabled, azure][..], Reader::Handler, false),
+            (
+                &[enabled, ("KUBERNETES_SERVICE_HOST", "10.0.0.1")],
+                Reader::Handler,
+                false,
+            ),
+            (&[enabled, azure], Reader::Tool, true),
+            (
+                &[enabled, azure, ("CLIENT_IP_HEADER", "Client-IP")],
+                Reader::Handler,
+                true,
+            ),
+            (&[enabled], Reader::Handler, true),
+            (&[azure], Reader::Handler, true),
+        ] {
+            let values: BTreeMap<_, _> = pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            let mut source = Source::new(&values);
+            read(&mut source, reader);
+            assert_eq!(source.wrong.is_empty(), is_fine, "{pairs:?}: {:?}", source.wrong);
+            assert!(source.wrong.iter().all(|wrong| wrong.starts_with("CLIENT_IP_HEADER")));
         }
     }
 }

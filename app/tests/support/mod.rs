@@ -235,7 +235,7 @@ impl Load {
     }
 }
 
-async fn begin(app: &App) -> Result<inventory_app::Work, Error> {
+pub async fn begin(app: &App) -> Result<inventory_app::Work, Error> {
     let call = Call {
         operation: "test",
         actor: "test".to_owned(),
@@ -258,7 +258,7 @@ async fn add(app: &App, product: i64, quantity: i64) -> Result<i64, Error> {
     Ok(item.id)
 }
 
-fn reply() -> Reply {
+pub fn reply() -> Reply {
     Reply {
         code: 200,
         location: None,
