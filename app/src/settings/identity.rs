@@ -235,7 +235,8 @@ pub(super) fn read(
     let is_development = source
         .text(&FUNCTIONS_ENVIRONMENT)
         .is_some_and(|name| name.eq_ignore_ascii_case("Development"));
-    let is_local = environment == "local" && is_development && !is_elsewhere(source);
+    let is_elsewhere = is_elsewhere(source);
+    let is_local = environment == "local" && is_development && !is_elsewhere;
     let has_accounts = may_sign || entra.is_some();
     if !has_accounts && !is_local && reader == Reader::Handler {
         source.wrong.push(
