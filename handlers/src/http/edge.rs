@@ -325,10 +325,7 @@ mod tests {
         let shared = shared();
         let all = shared.permits.available_permits();
         let limit = shared.app.settings().http.request_timeout;
-        let context = Context {
-            shared: shared.clone(),
-            operation: operation("products_create"),
-        };
+        let context = Context::new(shared.clone(), operation("products_create"));
         // One byte each second, for ever.
         let trickle = futures_util::stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -370,10 +367,7 @@ mod tests {
     async fn an_address_has_a_length() {
         let long = format!("/x?q={}", "a".repeat(URI_BYTES_MAX));
         for (uri, status) in [("/x?q=a", 200), (&long, 414)] {
-            let context = Context {
-                shared: shared(),
-                operation: operation("system_live"),
-            };
+            let context = Context::new(shared(), operation("system_live"));
             let route = get(|| async {})
                 .route_layer(from_fn_with_state(context.clone(), edge))
                 .with_state(context);
