@@ -127,7 +127,7 @@ async fn send_large(port: u16, path: &str, is_declared: bool) -> String {
         format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{framing}\r\n\r\n"),
     )
     .await;
-    let piece = [b'['; PIECE];
+    let piece = vec![b'['; PIECE];
     let sending = async {
         let mut left = BODY_BYTES;
         while left > 0 {

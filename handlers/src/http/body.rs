@@ -89,11 +89,11 @@ pub(crate) async fn arrive<'a>(
 }
 
 /// Reads a body of at most `bytes_max` bytes; a large one once there is room in `large`.
-async fn read<'a>(
+async fn read(
     body: Body,
     bytes_max: usize,
-    large: Option<&'a Semaphore>,
-) -> Result<(Bytes, Option<SemaphorePermit<'a>>), Problem> {
+    large: Option<&Semaphore>,
+) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Problem> {
     let mut body = Limited::new(body, bytes_max);
     let mut room = None;
     let mut first = Bytes::new();

@@ -40,7 +40,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(limits: Limits) -> Self {
+    fn start(limits: Limits) -> Self {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (waits, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -109,8 +109,7 @@ async fn a_head_that_does_not_come_in_time_is_not_waited_for() {
     let server = Server::start(Limits {
         head_time_max: SHORT,
         ..patient()
-    })
-    .await;
+    });
     assert_eq!(rest(server.connect().await).await, "", "nothing at all");
     assert_eq!(rest(server.ask(b"GET / HTTP/1.1\r\nx: y\r\n").await).await, "", "half");
     let answered = rest(server.ask(GET).await).await;
@@ -122,7 +121,7 @@ async fn a_head_that_does_not_come_in_time_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_head_has_bounds() {
-    let server = Server::start(patient()).await;
+    let server = Server::start(patient());
     let long = format!("GET / HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(20_000));
     let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "many: y\r\n".repeat(200));
     let endless = "x".repeat(1_000_000);
@@ -139,8 +138,7 @@ async fn who_asks_is_served_though_all_connections_are_taken() {
     let server = Server::start(Limits {
         grace: SHORT,
         ..patient()
-    })
-    .await;
+    });
     // One is being answered, one was; the rest say nothing, or not all.
     let mut busy = server.ask(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
     server.waits.notified().await;
@@ -162,8 +160,7 @@ async fn a_client_that_does_not_read_is_not_waited_for() {
         connections_max: 1,
         write_stall_max: SHORT,
         ..patient()
-    })
-    .await;
+    });
     let deaf = server.ask(b"GET /huge HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(beginning(&mut server.ask(GET).await).await.ends_with("200"));
     drop(deaf);
@@ -171,7 +168,7 @@ async fn a_client_that_does_not_read_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_client_that_sends_too_much_reads_why() {
-    let server = Server::start(patient()).await;
+    let server = Server::start(patient());
     let mut client = server
         .ask(format!("POST /refused HTTP/1.1\r\nhost: x\r\ncontent-length: {HUGE}\r\n\r\n").as_bytes())
         .await;
@@ -183,8 +180,7 @@ async fn a_client_that_sends_too_much_reads_why() {
     let server = Server::start(Limits {
         linger_max: SHORT,
         ..patient()
-    })
-    .await;
+    });
     let mut client = server
         .ask(b"POST /refused HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
         .await;
@@ -195,7 +191,7 @@ async fn a_client_that_sends_too_much_reads_why() {
 
 #[tokio::test]
 async fn stopping_waits_for_answers_and_for_nothing_else() {
-    let server = Server::start(patient()).await;
+    let server = Server::start(patient());
     let silent = server.ask(b"GET / HT").await;
     let mut idle = server.ask(GET).await;
     assert!(beginning(&mut idle).await.ends_with("200"));
