@@ -12,6 +12,10 @@ use std::{
 /// Settings of the program that no function app in Azure has, and why.
 const NOT_IN_AZURE: &[(&str, &str)] = &[
     (
+        "CONNECTIONS_MAX",
+        "its default is right: the Functions host in front keeps far fewer",
+    ),
+    (
         "METRICS_TOKEN",
         "a secret, and behind Azure's front end no scraper reaches each instance",
     ),
