@@ -116,10 +116,11 @@ impl Supervisor {
             self.console
                 .error(format_args!("Handler error {} of 3: {problem}", self.errors.count()));
             if too_many {
+                // Before it is said: whoever reads it and sends a request then waits for the next host.
+                self.state.send_replace(HandlerState::Failed);
                 self.console.error(
                     "Exceeded language worker restart retry count. Shutting down Functions Host: the handler failed 3 times.",
                 );
-                self.state.send_replace(HandlerState::Failed);
                 return;
             }
         }
