@@ -165,6 +165,11 @@ pub async fn an_import_goes_on_where_it_was(database: &Database) {
             .unwrap()
     );
     drop(tx);
+    // A transaction that is dropped is undone a moment later, and whoever looks for work does not wait for its lock. This does.
+    store
+        .execute_raw("UPDATE file_jobs SET attempts = attempts")
+        .await
+        .unwrap();
 
     let heir = claim(database, now.plus_seconds(31)).await.unwrap();
     let Task::Import {
