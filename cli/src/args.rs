@@ -5,7 +5,7 @@ use crate::{
     failure::Failure,
 };
 use clap::{Args, Parser, Subcommand};
-use inventory_app::clock;
+use inventory_app::{clock, secrets::Secret};
 use inventory_domain::{Role, Timestamp, file_job::ExportKind, parked::ParkReason};
 use std::path::PathBuf;
 
@@ -143,6 +143,10 @@ pub(crate) enum Command {
     /// People who sign in with a password.
     #[command(subcommand)]
     Users(Users),
+    /// Secrets in the Key Vault that AZURE_KEYVAULT_URL names, by this machine's identity or the login of the Azure CLI. No value is
+    /// ever printed.
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// The settings that the handler starts with.
     #[command(subcommand)]
     Settings(Settings),
@@ -462,6 +466,52 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 fn role(text: &str) -> Result<Role, String> {
     Role::grantable(text).ok_or_else(|| "one of viewer, clerk, manager, admin".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Lists what the handler reads: whether it is there and good, its versions, its age. Exit code 1: one cannot be read.
+    List,
+    /// Makes a new value and puts it into the vault. Running handlers take it over by themselves, and nobody is interrupted.
+    ///
+    /// `jwt-keys`: the former key stays good until its version is disabled. `database-password`: a password of --role, put into the
+    /// vault first and then into PostgreSQL, where --database-url comes in as somebody who may; when that fails, run it again.
+    /// `webhook-master-key`: made where there is none, never replaced, since what is sealed under it could not be opened again.
+    Rotate {
+        /// jwt-keys, database-password or webhook-master-key.
+        #[arg(value_parser = secret)]
+        secret: Secret,
+        /// What the new key of `jwt-keys` is; as the current one where it is not given.
+        #[arg(long, value_name = "ALGORITHM")]
+        algorithm: Option<KeyAlgorithm>,
+        /// Whose password it is.
+        #[arg(long, value_name = "ROLE", required_if_eq("secret", "database-password"))]
+        role: Option<String>,
+    },
+    /// Writes what the vault holds into the Values of a local.settings.json, for work on a desk with an environment's own secrets.
+    ///
+    /// Other values stay. The file is readable by its owner only afterwards.
+    Sync {
+        /// The file, which must be there.
+        #[arg(default_value = "local.settings.json")]
+        file: PathBuf,
+    },
+}
+
+/// What signs a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KeyAlgorithm {
+    /// A shared secret.
+    Hs256,
+    /// A private key on the curve P-256.
+    Es256,
+}
+
+fn secret(text: &str) -> Result<Secret, String> {
+    Secret::named(text).ok_or_else(|| {
+        let names: Vec<_> = Secret::ALL.iter().map(|secret| secret.name()).collect();
+        format!("one of {}", names.join(", "))
+    })
 }
 
 #[derive(Debug, Subcommand)]

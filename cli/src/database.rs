@@ -17,8 +17,8 @@ pub(crate) async fn open_new(url: Option<&str>) -> Result<App, Failure> {
 }
 
 /// Opens a database of which only the server or the engine matters.
-pub(crate) async fn open_server(url: Option<&str>) -> Result<App, Failure> {
-    let app = App::build(Settings::for_cli(url)?)?;
+pub(crate) async fn open_server(settings: Settings) -> Result<App, Failure> {
+    let app = App::build(settings)?;
     app.prepare().await?;
     Ok(app)
 }

@@ -17,6 +17,7 @@ pub(crate) mod parked;
 pub(crate) mod reconcile;
 pub(crate) mod restore;
 pub(crate) mod rollback_check;
+pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod smoke;
 pub(crate) mod verify;

@@ -6,4 +6,5 @@ mod backup;
 mod deployment;
 mod document;
 mod release;
+mod secrets;
 mod support;
