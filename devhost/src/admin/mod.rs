@@ -2,6 +2,7 @@
 
 mod functions;
 mod host;
+mod messages;
 mod own;
 mod send;
 
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use crate::config::{Function, FunctionProblem};
 use crate::http::{HostBody, empty, json_response};
 use crate::invocation::{History, Invoker};
-use crate::servicebus::Broker;
+use crate::servicebus::{Broker, BrokerError};
 use crate::timers::TimerBoard;
 
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -96,4 +97,16 @@ impl Admin {
 /// An answer that says what is wrong.
 fn refuse(status: StatusCode, message: &str) -> Response<HostBody> {
     json_response(status, &json!({"message": message}))
+}
+
+/// An answer that says why the broker refused.
+fn refuse_broker(error: &BrokerError) -> Response<HostBody> {
+    let status = match error {
+        BrokerError::NotFound(_) => StatusCode::NOT_FOUND,
+        BrokerError::NoSuchMessage { .. } => StatusCode::CONFLICT,
+        BrokerError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        BrokerError::Invalid(_) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    refuse(status, &error.to_string())
 }

@@ -5,9 +5,8 @@ use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::send::read_messages;
-use super::{Admin, refuse};
+use super::{Admin, refuse, refuse_broker};
 use crate::http::{HostBody, empty, json_response, query_pairs};
-use crate::servicebus::BrokerError;
 
 const SHOWN_INVOCATIONS: usize = 100;
 
@@ -15,10 +14,14 @@ impl Admin {
     pub(super) async fn own(&self, method: &Method, path: &str, query: &str, body: &Bytes) -> Response<HostBody> {
         match (method.as_str(), path) {
             ("GET", "servicebus") => json_response(StatusCode::OK, &self.entities()),
-            ("POST", path) if path.starts_with("servicebus/") => {
+            (verb, path) if path.starts_with("servicebus/") => {
                 let entity = query_pairs(&path["servicebus/".len()..].replace('+', "%2B"));
                 let entity = entity.into_iter().next().map(|(name, _)| name).unwrap_or_default();
-                self.send(&entity, body).await
+                match self.messages(method, &entity, query, body).await {
+                    Some(answer) => answer,
+                    None if verb == "POST" => self.send(&entity, body).await,
+                    None => empty(StatusCode::NOT_FOUND),
+                }
             }
             ("GET", "timers") => json_response(StatusCode::OK, &self.timers.to_json()),
             ("GET", "invocations") => {
@@ -44,6 +47,7 @@ impl Admin {
                     "name": name,
                     "active": counts.active,
                     "scheduled": counts.scheduled,
+                    "deferred": counts.deferred,
                     "deadLettered": counts.dead_lettered,
                 }),
                 Err(error) => json!({"name": name, "error": error.to_string()}),
@@ -58,10 +62,7 @@ impl Admin {
         };
         match self.broker.send(entity, messages).await {
             Ok(numbers) => json_response(StatusCode::CREATED, &json!({"sequenceNumbers": numbers})),
-            Err(error @ BrokerError::NotFound(_)) => refuse(StatusCode::NOT_FOUND, &error.to_string()),
-            Err(error @ BrokerError::TooLarge { .. }) => refuse(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
-            Err(error @ BrokerError::Invalid(_)) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
-            Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+            Err(error) => refuse_broker(&error),
         }
     }
 }
