@@ -1,12 +1,16 @@
 //! The host's own addresses: those of the Functions host under `/admin`, and those of this host alone under `/_devhost`.
 
 mod functions;
+mod guard;
 mod host;
 mod messages;
+mod overview;
 mod own;
+mod page;
 mod send;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,6 +31,8 @@ const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// What these addresses tell about and act on.
 pub struct Admin {
+    /// The folder of the app.
+    pub root: PathBuf,
     /// The functions that load.
     pub functions: Vec<Arc<Function>>,
     /// Those that do not.
@@ -58,11 +64,16 @@ impl Admin {
         };
         let path = head.uri.path().to_owned();
         let query = head.uri.query().unwrap_or_default();
-        if let Some(rest) = path.strip_prefix("/_devhost/") {
-            // Whoever can reach these can write into queues: nobody but this machine.
-            if !peer.is_loopback() {
-                return empty(StatusCode::NOT_FOUND);
+        if let Some(rest) = path.strip_prefix("/_devhost") {
+            if let Some(refusal) = guard::refusal(&head, peer) {
+                return refusal;
             }
+            if head.method == Method::GET
+                && let Some(file) = page::file(rest)
+            {
+                return file;
+            }
+            let rest = rest.trim_start_matches('/');
             return self
                 .own(&head.method, rest.trim_end_matches('/'), query, &body.to_bytes())
                 .await;

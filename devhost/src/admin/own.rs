@@ -6,12 +6,21 @@ use serde_json::{Value, json};
 
 use super::send::read_messages;
 use super::{Admin, refuse, refuse_broker};
+use crate::examples;
 use crate::http::{HostBody, empty, json_response, query_pairs};
 
 const SHOWN_INVOCATIONS: usize = 100;
 
 impl Admin {
     pub(super) async fn own(&self, method: &Method, path: &str, query: &str, body: &Bytes) -> Response<HostBody> {
+        let parts: Vec<&str> = path.split('/').collect();
+        match (method.as_str(), parts.as_slice()) {
+            ("GET", ["app"]) => return json_response(StatusCode::OK, &self.overview()),
+            ("POST", ["functions", name]) => return self.call(name, body),
+            ("GET", ["functions", name, "examples"]) => return self.examples(name).await,
+            ("GET", ["invocations", id]) => return self.invocation(id),
+            _ => {}
+        }
         match (method.as_str(), path) {
             ("GET", "servicebus") => json_response(StatusCode::OK, &self.entities()),
             (verb, path) if path.starts_with("servicebus/") => {
@@ -35,6 +44,30 @@ impl Admin {
                 }
             }
             _ => empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn invocation(&self, id: &str) -> Response<HostBody> {
+        match id.parse().ok().and_then(|id| self.history.get(id)) {
+            Some(invocation) => json_response(StatusCode::OK, &invocation),
+            None => refuse(StatusCode::NOT_FOUND, "this invocation is not known, or not any more"),
+        }
+    }
+
+    async fn examples(&self, function: &str) -> Response<HostBody> {
+        let Some(function) = self.function(function).cloned() else {
+            return empty(StatusCode::NOT_FOUND);
+        };
+        let root = self.root.clone();
+        let read = tokio::task::spawn_blocking(move || examples::all(&root, &function.name)).await;
+        match read.map_err(|error| error.to_string()).flatten() {
+            Ok(all) => {
+                let all = all
+                    .into_iter()
+                    .map(|(name, content)| json!({"name": name, "content": content}));
+                json_response(StatusCode::OK, &all.collect())
+            }
+            Err(reason) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &reason),
         }
     }
 
