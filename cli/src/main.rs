@@ -64,6 +64,7 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Command::Parked(command) => commands::parked::run(url, command, output).await,
         Command::Clients(command) => commands::accounts::clients(url, command, output).await,
         Command::Users(command) => commands::accounts::users(url, command, output).await,
+        Command::Deploy(arguments) => Box::pin(commands::deploy::run(url, arguments, environment, output)).await,
         Command::Secrets(command) => Box::pin(commands::secrets::run(url, command, output)).await,
         Command::Settings(command) => commands::settings::run(url, command, output),
     }

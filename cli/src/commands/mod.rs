@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod backup;
 pub(crate) mod baseline;
+pub(crate) mod deploy;
 pub(crate) mod document;
 pub(crate) mod dora;
 pub(crate) mod drill;

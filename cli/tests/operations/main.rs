@@ -3,6 +3,7 @@
 
 mod analysis;
 mod backup;
+mod deploy;
 mod deployment;
 mod document;
 mod release;
