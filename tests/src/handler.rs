@@ -2,12 +2,12 @@
 
 use crate::{
     http::Http,
-    running::{Directory, PATIENCE, program},
+    running::{Directory, PATIENCE, on_a_desk, program},
 };
 use http::{Method, StatusCode};
 use std::{
     net::{Ipv4Addr, TcpListener},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -51,13 +51,8 @@ impl Handler {
                 "ServiceBusConnection",
                 "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true",
             )
-            // Tests may run inside Kubernetes; what they start is on a desk all the same.
-            .env_remove("KUBERNETES_SERVICE_HOST")
-            .env_remove("CONTAINER_NAME")
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log file"))
-            .stderr(log);
+            .envs(settings.iter().copied());
+        on_a_desk(&mut command, log);
         let mut handler = Self {
             process: command.spawn().expect("the handler starts"),
             http: Http::new(port),

@@ -63,6 +63,16 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// What a test starts is on a desk, also where the test itself runs inside Kubernetes. Its words go to `log`.
+pub(crate) fn on_a_desk(command: &mut Command, log: std::fs::File) {
+    command
+        .env_remove("KUBERNETES_SERVICE_HOST")
+        .env_remove("CONTAINER_NAME")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a log file"))
+        .stderr(log);
+}
+
 /// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -94,18 +104,34 @@ impl Running {
     /// # Panics
     /// When it does not come up.
     pub async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
+        let handler = program("inventory-handler").to_str().expect("a path").to_owned();
+        let built = [(
+            "AzureFunctionsJobHost__customHandler__description__defaultExecutablePath",
+            handler.as_str(),
+        )];
+        Self::launch(root(), database_url, &[&built, settings].concat()).await
+    }
+
+    /// Starts a package as it is deployed, unpacked in `folder`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn start_package(folder: &Path, database_url: &str) -> Self {
+        Self::launch(folder, database_url, &[]).await
+    }
+
+    async fn launch(script_root: &Path, database_url: &str, settings: &[(&str, &str)]) -> Self {
         let directory = Directory::new();
         let ready_file = directory.path().join("ready.json");
         let log = std::fs::File::create(directory.path().join("devhost.log")).expect("a log file");
         let mut command = Command::new(program("devhost"));
         command
             .args(["start", "--port", "0", "--amqp-port", "0", "--quiet", "--no-watch", "--script-root"])
-            .arg(root())
+            .arg(script_root)
             .arg("--data")
             .arg(directory.path())
             .arg("--ready-file")
             .arg(&ready_file)
-            .env("AzureFunctionsJobHost__customHandler__description__defaultExecutablePath", program("inventory-handler"))
             .env("DATABASE_URL", database_url)
             .env("MIGRATE_ON_START", "true")
             .env("LOG_LEVEL", "warn")
@@ -114,13 +140,8 @@ impl Running {
                 "ServiceBusConnection",
                 "Endpoint=sb://localhost;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;",
             )
-            // Tests may run inside Kubernetes; what they start is on a desk all the same.
-            .env_remove("KUBERNETES_SERVICE_HOST")
-            .env_remove("CONTAINER_NAME")
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log file"))
-            .stderr(log);
+            .envs(settings.iter().copied());
+        on_a_desk(&mut command, log);
         let mut devhost = command.spawn().expect("devhost starts");
         let deadline = Instant::now() + PATIENCE;
         let ready: Value = loop {

@@ -14,6 +14,8 @@ const HANDLER: &str = "inventory-handler";
 /// Runs on any Linux: nothing of the build machine's C library is needed.
 const MUSL: &str = "x86_64-unknown-linux-musl";
 const GNU: &str = "x86_64-unknown-linux-gnu";
+/// The C library of the Functions host's image (Debian 12), and so the newest that the handler may ask for.
+const GLIBC_MAX: Glibc = Glibc(2, 36);
 const EXECUTABLE: u32 = 0o755;
 const PLAIN: u32 = 0o644;
 
@@ -25,6 +27,22 @@ pub(crate) struct Options {
     /// What the handler can do besides, separated by commas: servicebus-https.
     #[arg(long, value_name = "FEATURES")]
     features: Option<String>,
+    /// Packages this handler; nothing is built.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "features"])]
+    handler: Option<PathBuf>,
+    /// Where the package goes [default: target].
+    #[arg(long, value_name = "PATH")]
+    output: Option<PathBuf>,
+}
+
+/// A version of the GNU C library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Glibc(u32, u32);
+
+impl std::fmt::Display for Glibc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
 }
 
 /// A file of the package.
@@ -36,6 +54,43 @@ struct Entry {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let (handler, target) = match &options.handler {
+        Some(handler) => (handler.clone(), "as it was built".to_owned()),
+        None => build(options)?,
+    };
+    let entries = entries(&workspace::root(), &handler)?;
+    let glibc = entries
+        .iter()
+        .find(|entry| entry.name == HANDLER)
+        .and_then(|entry| glibc_needed(&entry.bytes));
+    if let Some(glibc) = glibc.filter(|glibc| *glibc > GLIBC_MAX) {
+        return Err(Failure(format!(
+            "the handler needs the C library {glibc}, and where it is to run there is {GLIBC_MAX}: build it for {MUSL}"
+        )));
+    }
+    let output = options.output.clone().unwrap_or_else(workspace::target);
+    let folder = output.join("package");
+    write_folder(&folder, &entries)?;
+    let zip = output.join("inventory-functions.zip");
+    write_zip(&zip, &entries)?;
+    let functions = entries
+        .iter()
+        .filter(|entry| entry.name.ends_with("/function.json"))
+        .count();
+    let size = fs::metadata(&zip).context(zip.display())?.len();
+    println!("{functions} functions, {target}:");
+    println!("  {}/", folder.display());
+    println!("  {} ({:.1} MB)", zip.display(), size as f64 / 1e6);
+    let runs = glibc.map_or_else(
+        || "on any Linux".to_owned(),
+        |glibc| format!("where the C library is {glibc} or newer (the Functions host's image has {GLIBC_MAX})"),
+    );
+    println!("  runs {runs}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the handler; where it is, and for which target.
+fn build(options: &Options) -> Result<(PathBuf, String)> {
     let target = options.target.clone().unwrap_or_else(|| choose_target().to_owned());
     let mut build = workspace::cargo();
     build.args([
@@ -55,20 +110,24 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         return Err(Failure::new("the build failed"));
     }
     let handler = workspace::target().join(&target).join("release").join(HANDLER);
-    let entries = entries(&workspace::root(), &handler)?;
-    let folder = workspace::target().join("package");
-    write_folder(&folder, &entries)?;
-    let zip = workspace::target().join("inventory-functions.zip");
-    write_zip(&zip, &entries)?;
-    let functions = entries
-        .iter()
-        .filter(|entry| entry.name.ends_with("/function.json"))
-        .count();
-    let size = fs::metadata(&zip).context(zip.display())?.len();
-    println!("{functions} functions, {target}:");
-    println!("  {}/", folder.display());
-    println!("  {} ({:.1} MB)", zip.display(), size as f64 / 1e6);
-    Ok(ExitCode::SUCCESS)
+    Ok((handler, target))
+}
+
+/// The newest version that a program's symbols are bound to: their names are in it as text. `None`: it needs none.
+fn glibc_needed(program: &[u8]) -> Option<Glibc> {
+    const NAME: &[u8] = b"GLIBC_";
+    let names = program
+        .windows(NAME.len())
+        .enumerate()
+        .filter(|(_, bytes)| *bytes == NAME)
+        .map(|(at, _)| &program[at + NAME.len()..]);
+    names
+        .filter_map(|rest| {
+            let end = rest.iter().take(16).position(|byte| *byte == 0)?;
+            let mut parts = std::str::from_utf8(&rest[..end]).ok()?.split('.');
+            Some(Glibc(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        })
+        .max()
 }
 
 fn choose_target() -> &'static str {
@@ -157,6 +216,14 @@ fn write_zip(path: &Path, entries: &[Entry]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_c_library_that_a_program_needs_is_read_from_it() {
+        let program = b"\x7fELF\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0GLIBC_PRIVATE\0GLIBC_";
+        assert_eq!(glibc_needed(program), Some(Glibc(2, 34)));
+        assert_eq!(glibc_needed(b"\x7fELF static"), None);
+        assert!(Glibc(2, 34) < GLIBC_MAX && Glibc(2, 4) < Glibc(2, 34));
+    }
 
     #[test]
     fn the_package_holds_what_the_host_wants_and_no_settings() {

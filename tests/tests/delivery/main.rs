@@ -5,6 +5,7 @@ mod commands;
 mod containers;
 mod documents;
 mod kubernetes;
+mod package;
 mod pipelines;
 mod scripts;
 mod shell;
