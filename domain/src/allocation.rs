@@ -122,12 +122,12 @@ impl Shelves {
         let nothing = wanted.keys().all(|product| self.available(*product) == 0);
         match (short, order.on_shortage) {
             (false, _) => decision(OrderStatus::Confirmed, None, self.take(order, &wanted)),
-            (true, OnShortage::Partial) if !nothing => decision(
+            (true, OnShortage::Partial | OnShortage::PartialBackorder) if !nothing => decision(
                 OrderStatus::Confirmed,
                 Some(OrderReason::PartlyReserved),
                 self.take(order, &wanted),
             ),
-            (true, OnShortage::Backorder) => decision(
+            (true, OnShortage::Backorder | OnShortage::PartialBackorder) => decision(
                 OrderStatus::Backordered,
                 Some(OrderReason::InsufficientStock),
                 Vec::new(),
@@ -352,7 +352,8 @@ mod tests {
                 match (decision.status, decision.reason) {
                     (OrderStatus::Confirmed, None) => prop_assert!(complete),
                     (OrderStatus::Confirmed, Some(OrderReason::PartlyReserved)) => {
-                        prop_assert!(!complete && order.on_shortage == OnShortage::Partial && !decision.allotments.is_empty());
+                        prop_assert!(matches!(order.on_shortage, OnShortage::Partial | OnShortage::PartialBackorder));
+                        prop_assert!(!complete && !decision.allotments.is_empty());
                     }
                     _ => prop_assert!(decision.allotments.is_empty()),
                 }

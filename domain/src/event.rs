@@ -28,16 +28,28 @@ words! {
         StockRecovered = "inventory.stock.recovered",
         /// An order was taken and waits for its decision.
         OrderPlaced = "inventory.order.placed",
-        /// An order has its stock.
+        /// An order has its stock, or more of it than before.
         OrderConfirmed = "inventory.order.confirmed",
         /// An order was refused.
         OrderRejected = "inventory.order.rejected",
         /// An order waits for stock.
         OrderBackordered = "inventory.order.backordered",
+        /// Units of an order left, and others have not yet.
+        OrderPartlyShipped = "inventory.order.partly_shipped",
         /// An order left.
         OrderShipped = "inventory.order.shipped",
+        /// Units of an order were called off; it goes on without them.
+        OrderPartlyCancelled = "inventory.order.partly_cancelled",
         /// An order was cancelled.
         OrderCancelled = "inventory.order.cancelled",
+        /// Units of an order came back.
+        OrderReturned = "inventory.order.returned",
+        /// An order was paid.
+        OrderPaid = "inventory.order.paid",
+        /// Money of an order was given back, all or some of it.
+        OrderRefunded = "inventory.order.refunded",
+        /// An order was paid that has ended without its goods: somebody has to give the money back.
+        OrderRefundDue = "inventory.order.refund_due",
         /// An order's hold ran out.
         OrderExpired = "inventory.order.expired",
         /// A location was created or changed.

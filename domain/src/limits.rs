@@ -10,6 +10,12 @@ pub const REORDER_MAX: i64 = 1_000_000;
 pub const UNIT_PRICE_MINOR_MAX: i64 = 1_000_000_000;
 /// Lines of one order.
 pub const ORDER_LINES_MAX: usize = 200;
+/// Characters of a carrier's name.
+pub const CARRIER_CHARS_MAX: usize = 64;
+/// Characters of a carrier's tracking reference (UPS has 18, GS1's SSCC 20; others are longer).
+pub const TRACKING_CHARS_MAX: usize = 64;
+/// Money of one payment, in minor units.
+pub const PAYMENT_MINOR_MAX: i64 = 1_000_000_000_000;
 /// Minutes a hold may last: thirty days.
 pub const HOLD_MINUTES_MAX: i64 = 43_200;
 /// Characters of a SKU.

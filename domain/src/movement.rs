@@ -19,6 +19,8 @@ words! {
         Expiry = "expiry",
         /// Units left for a customer.
         Shipment = "shipment",
+        /// Units came back from a customer, to be sold again.
+        Return = "return",
     }
 }
 

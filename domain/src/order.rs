@@ -1,6 +1,9 @@
 //! Orders: what a customer wants, and what became of it.
 
-use crate::{Check, Refusal, Timestamp, customer, limits};
+use crate::{
+    Check, Refusal, Timestamp, customer, limits,
+    payment::{Payment, PaymentTerms},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,6 +18,8 @@ words! {
         Rejected = "rejected",
         /// Waits for stock; nothing is reserved for it.
         Backordered = "backordered",
+        /// Some of its units have left, others have not yet.
+        PartlyShipped = "partly_shipped",
         /// Its reserved units have left. Final.
         Shipped = "shipped",
         /// Called off; its units are available again. Final.
@@ -27,13 +32,32 @@ words! {
 impl OrderStatus {
     /// Whether an order may go from this status to `next`.
     pub const fn may_become(self, next: Self) -> bool {
-        use OrderStatus::{Backordered, Cancelled, Confirmed, Expired, Pending, Rejected, Shipped};
+        use OrderStatus::{Backordered, Cancelled, Confirmed, Expired, PartlyShipped, Pending, Rejected, Shipped};
         matches!(
             (self, next),
             (Pending, Confirmed | Rejected | Backordered | Cancelled)
                 | (Backordered, Confirmed | Cancelled)
-                | (Confirmed, Shipped | Cancelled | Expired)
+                | (Confirmed, Backordered | PartlyShipped | Shipped | Cancelled | Expired)
+                | (PartlyShipped, Shipped)
         )
+    }
+
+    /// Whether units that are reserved for such an order may leave.
+    pub const fn may_ship(self) -> bool {
+        matches!(self, Self::Confirmed | Self::PartlyShipped)
+    }
+
+    /// Whether what has not left of such an order may be called off.
+    pub const fn may_be_reduced(self) -> bool {
+        matches!(
+            self,
+            Self::Pending | Self::Backordered | Self::Confirmed | Self::PartlyShipped
+        )
+    }
+
+    /// Whether such an order ended without its goods.
+    pub const fn is_void(self) -> bool {
+        matches!(self, Self::Rejected | Self::Cancelled | Self::Expired)
     }
 }
 
@@ -48,6 +72,8 @@ words! {
         Partial = "partial",
         /// Let the order wait until all of it is there.
         Backorder = "backorder",
+        /// Reserve what is there; let the rest wait, and reserve it as it comes.
+        PartialBackorder = "partial_backorder",
     }
 }
 
@@ -81,10 +107,12 @@ pub struct Order {
     pub customer: String,
     /// What to do when not every unit is available.
     pub on_shortage: OnShortage,
-    /// Minutes its units stay reserved unless it ships; `null`: no end.
+    /// Minutes its units stay reserved unless it is paid or begins to ship; `null`: no end.
     pub hold_minutes: Option<i64>,
     /// When its hold ends.
     pub expires_at: Option<Timestamp>,
+    /// What was paid for it, or must be before it ships; `null`: nothing is known of that.
+    pub payment: Option<Payment>,
     /// Why it is not simply confirmed.
     pub reason: Option<OrderReason>,
     /// What is ordered.
@@ -109,12 +137,47 @@ impl Order {
             on_shortage: self.on_shortage,
             hold_minutes: self.hold_minutes,
             expires_at: self.expires_at,
+            payment: self.payment.as_ref(),
             reason: self.reason,
             lines: self.lines.as_slice(),
             version: self.version,
             created_at: self.created_at,
             decided_at: self.decided_at,
             updated_at: self.updated_at,
+        }
+    }
+
+    /// Whether it waits for stock: what is open of its lines is reserved as it comes.
+    pub const fn waits(&self) -> bool {
+        match self.status {
+            OrderStatus::Backordered => true,
+            OrderStatus::Confirmed | OrderStatus::PartlyShipped => {
+                matches!(self.on_shortage, OnShortage::PartialBackorder)
+            }
+            _ => false,
+        }
+    }
+
+    /// Units that are wanted and not reserved.
+    pub fn open(&self) -> i64 {
+        self.lines.iter().map(OrderLine::open).sum()
+    }
+
+    /// The status that the units of its lines give, after units have left or were called off.
+    pub fn settled_status(&self) -> OrderStatus {
+        let held: i64 = self.lines.iter().map(OrderLine::held).sum();
+        let has_shipped = self.lines.iter().any(|line| line.shipped > 0);
+        let is_awaited = match self.status {
+            OrderStatus::Pending => self.open() > 0,
+            _ => self.waits() && self.open() > 0,
+        };
+        match (held > 0, is_awaited, has_shipped) {
+            (false, false, true) => OrderStatus::Shipped,
+            (false, false, false) => OrderStatus::Cancelled,
+            (_, _, true) => OrderStatus::PartlyShipped,
+            (true, _, false) => OrderStatus::Confirmed,
+            (false, true, false) if self.status == OrderStatus::Pending => OrderStatus::Pending,
+            (false, true, false) => OrderStatus::Backordered,
         }
     }
 }
@@ -130,6 +193,7 @@ pub struct OrderRecord<'a> {
     pub on_shortage: OnShortage,
     pub hold_minutes: Option<i64>,
     pub expires_at: Option<Timestamp>,
+    pub payment: Option<&'a Payment>,
     pub reason: Option<OrderReason>,
     pub lines: &'a [OrderLine],
     pub version: i64,
@@ -154,6 +218,41 @@ pub struct OrderLine {
     pub reserved: i64,
     /// Units that have left.
     pub shipped: i64,
+    /// Units that were called off.
+    pub cancelled: i64,
+    /// Units that have left and come back.
+    pub returned: i64,
+}
+
+impl OrderLine {
+    /// A line of which nothing has become anything yet.
+    pub const fn new(line: i64, product_id: i64, sku: String, quantity: i64) -> Self {
+        Self {
+            line,
+            product_id,
+            sku,
+            quantity,
+            reserved: 0,
+            shipped: 0,
+            cancelled: 0,
+            returned: 0,
+        }
+    }
+
+    /// Units that are wanted and not reserved.
+    pub const fn open(&self) -> i64 {
+        self.quantity - self.cancelled - self.reserved
+    }
+
+    /// Units that are reserved and have not left.
+    pub const fn held(&self) -> i64 {
+        self.reserved - self.shipped
+    }
+
+    /// Units that are wanted and have not left.
+    pub const fn left(&self) -> i64 {
+        self.quantity - self.cancelled - self.shipped
+    }
 }
 
 /// An order as a client or a producer sends it.
@@ -169,6 +268,9 @@ pub struct NewOrder {
     /// Minutes to hold the units; absent: no end.
     #[serde(default)]
     pub hold_minutes: Option<i64>,
+    /// `required`: the order waits for its payment under its hold, and does not ship without. Needs `hold_minutes`.
+    #[serde(default)]
+    pub payment: Option<PaymentTerms>,
     /// 1 to 200 lines.
     pub lines: Vec<NewOrderLine>,
 }
@@ -211,6 +313,12 @@ impl NewOrder {
     fn check_wanted(&self, check: &mut Check) {
         if let Some(minutes) = self.hold_minutes {
             check.range("/hold_minutes", minutes, 1, limits::HOLD_MINUTES_MAX);
+        } else if self.payment.is_some() {
+            check.fail(
+                "/hold_minutes",
+                "missing",
+                "an order that waits for its payment needs a hold",
+            );
         }
         if self.lines.is_empty() || self.lines.len() > limits::ORDER_LINES_MAX {
             check.fail(
@@ -261,6 +369,10 @@ mod tests {
             assert!(OrderStatus::ALL.iter().all(|next| !last.may_become(*next)));
         }
         assert!(Confirmed.may_become(Expired) && !Pending.may_become(Shipped) && !Backordered.may_become(Expired));
+        assert!(
+            !PartlyShipped.may_become(Cancelled) && !PartlyShipped.may_become(Expired),
+            "units have left"
+        );
     }
 
     #[test]
@@ -274,6 +386,7 @@ mod tests {
             customer: "C-1".into(),
             on_shortage: OnShortage::Reject,
             hold_minutes: Some(0),
+            payment: None,
             lines: vec![
                 line(Some(1), None, 0),
                 line(None, None, 1),

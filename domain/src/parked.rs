@@ -18,6 +18,8 @@ words! {
         UnknownProduct = "unknown_product",
         /// It names a customer by an id that nobody has.
         UnknownCustomer = "unknown_customer",
+        /// It names an order that does not exist.
+        UnknownOrder = "unknown_order",
         /// An order with this id exists and says something else.
         OrderIdTaken = "order_id_taken",
         /// The database refused this message's data, and it alone.

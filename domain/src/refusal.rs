@@ -23,6 +23,10 @@ words! {
         StockLimit = "stock_limit",
         /// The order's status does not allow this step.
         OrderState = "order_state",
+        /// A line of the order has fewer units that this could be done with.
+        OrderLineUnits = "order_line_units",
+        /// The order waits for its payment.
+        PaymentMissing = "payment_missing",
         /// The alert is already cleared.
         AlertCleared = "alert_cleared",
         /// Another account of this kind has this name.
