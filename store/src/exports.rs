@@ -259,7 +259,7 @@ pub async fn orders(
 ) -> Result<Vec<OrderRow>, StoreError> {
     static ORDERS: Sql = Sql::new(
         "SELECT o.id, o.created_at, o.status, c.id, c.reference, o.on_shortage, o.reason, o.decided_at, l.line, p.sku, l.quantity, l.reserved, l.shipped
-         FROM (SELECT id, created_at, status, customer_id, on_shortage, reason, decided_at FROM orders
+         FROM (SELECT id, created_at, CASE WHEN is_partly_shipped = 1 AND status = 'confirmed' THEN 'partly_shipped' ELSE status END AS status, customer_id, on_shortage, reason, decided_at FROM orders
                WHERE (created_at, id) > ($1, $2) AND created_at < $3 ORDER BY created_at, id LIMIT $4) o
          JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
          ORDER BY o.created_at, o.id, l.line",

@@ -66,7 +66,8 @@ impl FromRow for Decided {
 /// When the database is away.
 pub async fn orders(store: &Store, from: Timestamp, to: Timestamp) -> Result<Vec<Named>, StoreError> {
     static BY_STATUS: Sql = Sql::new(
-        "SELECT status, COUNT(*) FROM orders WHERE created_at >= $1 AND created_at < $2 GROUP BY status ORDER BY status",
+        "SELECT CASE WHEN is_partly_shipped = 1 AND status = 'confirmed' THEN 'partly_shipped' ELSE status END, COUNT(*)
+         FROM orders WHERE created_at >= $1 AND created_at < $2 GROUP BY 1 ORDER BY 1",
     );
     store.report(&BY_STATUS, &[from.into(), to.into()]).await
 }

@@ -88,7 +88,7 @@ impl Store {
     /// The migrations that the database has, the first one first.
     ///
     /// # Errors
-    /// When the database is away. Of one that was never migrated the list is empty.
+    /// When the database is away, or was never migrated.
     pub async fn applied_migrations(&self) -> Result<Vec<Applied>, StoreError> {
         static POSTGRES: Sql = Sql::new(
             "SELECT version, description, upper(encode(checksum, 'hex')), CAST(success AS INTEGER)::BIGINT
@@ -97,13 +97,9 @@ impl Store {
         static SQLITE: Sql = Sql::new(
             "SELECT version, description, hex(checksum), CAST(success AS INTEGER) FROM _sqlx_migrations ORDER BY version",
         );
-        let applied = match self.engine() {
+        match self.engine() {
             crate::Engine::Postgres => self.all(&POSTGRES, &[]).await,
             crate::Engine::Sqlite => self.all(&SQLITE, &[]).await,
-        };
-        match applied {
-            Err(error) if !matches!(error, StoreError::Unavailable(_)) && !self.is_migrated().await? => Ok(Vec::new()),
-            applied => applied,
         }
     }
 }

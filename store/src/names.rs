@@ -245,14 +245,7 @@ impl Names {
                 .product_id
                 .or_else(|| self.by_sku.get(line.sku.as_deref()?).copied());
             if let Some((product_id, (sku, status))) = id.and_then(|id| Some((id, self.by_id.get(&id)?))) {
-                lines.push(OrderLine {
-                    line: index as i64 + 1,
-                    product_id,
-                    sku: sku.clone(),
-                    quantity: line.quantity,
-                    reserved: 0,
-                    shipped: 0,
-                });
+                lines.push(OrderLine::new(index as i64 + 1, product_id, sku.clone(), line.quantity));
                 statuses.push(*status);
             } else {
                 let (pointer, name) = match (line.product_id, &line.sku) {

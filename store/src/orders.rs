@@ -1,11 +1,11 @@
-//! Orders in the database: taken, read, cancelled, shipped, expired. Their decision is in [`crate::processing`].
+//! Orders in the database: taken, read, expired. Their decision is in [`crate::processing`], what becomes of them then in
+//! [`crate::fulfilment`].
 
 use crate::{
     StoreError, Tx,
     db::{Engine, FromRow, Page, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
     filter::Filter,
     names::{self, Ordering},
-    products::expect_version,
     stock::{self, Cause, LEVEL_WRITES, LockedItem},
 };
 use inventory_domain::{
@@ -13,6 +13,7 @@ use inventory_domain::{
     event::EventType,
     movement::MovementKind,
     order::{NewOrder, OnShortage, Order, OrderLine, OrderReason, OrderStatus},
+    payment::{Payment, PaymentTerms},
     product::ProductStatus,
 };
 use serde::Serialize;
@@ -31,7 +32,12 @@ pub struct OrderFilter {
 impl OrderFilter {
     fn conditions(&self) -> Filter<'_> {
         let mut filter = Filter::new();
-        filter.opt("o.status = ?", self.status.map(OrderStatus::as_str));
+        // In the database an order that has shipped in part is confirmed, with a mark: programs of before read it as that.
+        match self.status {
+            Some(OrderStatus::PartlyShipped) => filter.fixed("o.status = 'confirmed' AND o.is_partly_shipped = 1"),
+            Some(OrderStatus::Confirmed) => filter.fixed("o.status = 'confirmed' AND o.is_partly_shipped = 0"),
+            other => filter.opt("o.status = ?", other.map(OrderStatus::as_str)),
+        }
         filter.opt(
             "o.customer_id = (SELECT id FROM customers WHERE reference = ?)",
             self.customer.as_ref(),
@@ -52,6 +58,7 @@ impl FromRow for OrderRow {
             on_shortage: row.word(OnShortage::parse)?,
             hold_minutes: row.int_opt()?,
             expires_at: row.time_opt()?,
+            payment: payment(row.text_opt()?)?,
             reason: row.word_opt(OrderReason::parse)?,
             lines: Vec::new(),
             version: row.int()?,
@@ -84,7 +91,15 @@ fn line(row: &mut Reader<'_>) -> Result<OrderLine, StoreError> {
         quantity: row.int()?,
         reserved: row.int()?,
         shipped: row.int()?,
+        cancelled: row.int()?,
+        returned: row.int()?,
     })
+}
+
+/// What is kept of a payment in its order's row.
+fn payment(text: Option<String>) -> Result<Option<Payment>, StoreError> {
+    let read = |text: String| serde_json::from_str(&text).map_err(|_| StoreError::unknown_word("payment", &text));
+    text.map(read).transpose()
 }
 
 /// A page of orders, newest first.
@@ -93,11 +108,13 @@ fn line(row: &mut Reader<'_>) -> Result<OrderLine, StoreError> {
 /// When the database is away.
 pub async fn list(store: &Store, filter: &OrderFilter, page: Page) -> Result<Vec<Order>, StoreError> {
     static LINES: Sql = Sql::new(
-        "SELECT l.order_id, l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped
+        "SELECT l.order_id, l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, l.cancelled, l.returned
          FROM {rows $1 r: order_id UUID} JOIN order_lines l ON l.order_id = r.order_id JOIN products p ON p.id = l.product_id
          ORDER BY l.order_id, l.line",
     );
-    let select = "SELECT o.id, o.status, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, \
+    let select = "SELECT o.id, CASE WHEN o.is_partly_shipped = 1 AND o.status = 'confirmed' THEN 'partly_shipped' \
+                  ELSE o.status END, c.id, c.reference, o.on_shortage, o.hold_minutes, \
+                  o.expires_at, o.payment, o.reason, o.version, \
                   o.created_at, o.decided_at, o.updated_at FROM orders o JOIN customers c ON c.id = o.customer_id";
     let (sql, args) = filter.conditions().page(select, "o.created_at DESC, o.id DESC", page);
     let mut orders: Vec<Order> = store
@@ -180,8 +197,8 @@ pub async fn get(store: &Store, id: Uuid) -> Result<Order, StoreError> {
 
 async fn read(store: Store, ids: String) -> Result<Vec<Order>, StoreError> {
     static READ: Sql = Sql::new(
-        "SELECT o.id, o.status, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
-                l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
+        "SELECT o.id, CASE WHEN o.is_partly_shipped = 1 AND o.status = 'confirmed' THEN 'partly_shipped' ELSE o.status END, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.payment, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
+                l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, l.cancelled, l.returned, p.status
          FROM {rows $1 r: id UUID} JOIN orders o ON o.id = r.id JOIN customers c ON c.id = o.customer_id
          JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
          ORDER BY o.id, l.line",
@@ -201,8 +218,8 @@ struct ProductRef {
 }
 
 static LOCK: Sql = Sql::new(
-    "SELECT o.id, o.status, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
-            l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, p.status
+    "SELECT o.id, CASE WHEN o.is_partly_shipped = 1 AND o.status = 'confirmed' THEN 'partly_shipped' ELSE o.status END, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.payment, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
+            l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, l.cancelled, l.returned, p.status
      FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
      WHERE o.id IN (SELECT r.order_id FROM {rows $1 r: order_id UUID}
                     UNION SELECT v.order_id FROM {rows $2 q: product_id BIGINT} JOIN stock_items s ON s.product_id = q.product_id
@@ -238,25 +255,60 @@ pub(crate) struct Reserved {
     pub(crate) quantity: i64,
 }
 
-impl FromRow for Reserved {
+/// A line under its order's lock, with one of the stock items whose units are reserved for it.
+struct UnitsRow {
+    order_id: Uuid,
+    line: OrderLine,
+    reserved: Option<(i64, i64)>,
+}
+
+impl FromRow for UnitsRow {
     fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             order_id: row.uuid()?,
-            line: row.int()?,
-            stock_item_id: row.int()?,
-            quantity: row.int()?,
+            line: line(row)?,
+            reserved: row.int_opt()?.zip(row.int_opt()?),
         })
     }
 }
 
-/// The active reservations of locked orders.
-pub(crate) async fn reserved(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Reserved>, StoreError> {
-    static RESERVED: Sql = Sql::new(
-        "SELECT v.order_id, v.line, v.stock_item_id, v.quantity FROM {rows $1 r: order_id UUID} JOIN reservations v ON v.order_id = r.order_id
-         WHERE v.state = 'active' ORDER BY v.order_id, v.line, v.stock_item_id",
+/// Reads the lines of locked orders again and gives the active reservations. Whoever waited for a lock sees the order itself as it
+/// is now, but its lines as they were when the statement began: what depends on them is read after the lock.
+pub(crate) async fn units(tx: &mut Tx, orders: &mut [LoadedOrder]) -> Result<Vec<Reserved>, StoreError> {
+    static UNITS: Sql = Sql::new(
+        "SELECT l.order_id, l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, l.cancelled, l.returned, v.stock_item_id, v.quantity
+         FROM {rows $1 r: order_id UUID} JOIN order_lines l ON l.order_id = r.order_id JOIN products p ON p.id = l.product_id
+         LEFT JOIN reservations v ON v.order_id = l.order_id AND v.line = l.line AND v.state = 'active'
+         ORDER BY l.order_id, l.line, v.stock_item_id",
     );
-    let ids: Vec<_> = ids.iter().map(|&order_id| OrderRef { order_id }).collect();
-    tx.all(&RESERVED, &[(&json(&ids)?).into()]).await
+    let ids: Vec<_> = orders
+        .iter()
+        .map(|loaded| OrderRef {
+            order_id: loaded.order.id,
+        })
+        .collect();
+    let mut reserved = Vec::new();
+    let mut lines: HashMap<Uuid, Vec<OrderLine>> = HashMap::with_capacity(orders.len());
+    for row in tx.all::<UnitsRow>(&UNITS, &[(&json(&ids)?).into()]).await? {
+        if let Some((stock_item_id, quantity)) = row.reserved {
+            reserved.push(Reserved {
+                order_id: row.order_id,
+                line: row.line.line,
+                stock_item_id,
+                quantity,
+            });
+        }
+        let lines = lines.entry(row.order_id).or_default();
+        if lines.last().is_none_or(|last| last.line != row.line.line) {
+            lines.push(row.line);
+        }
+    }
+    for LoadedOrder { order, .. } in orders {
+        if let Some(lines) = lines.remove(&order.id) {
+            order.lines = lines;
+        }
+    }
+    Ok(reserved)
 }
 
 /// The writes of orders, with those of the levels they change. An order whose customer was erased since it was looked up has no
@@ -264,27 +316,19 @@ pub(crate) async fn reserved(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Reserved>,
 pub(crate) const ORDER_WRITES: &[Write] = &[
     Write {
         name: "orders_new",
-        sql: "INSERT INTO orders (id, customer_id, status, on_shortage, hold_minutes, expires_at, reason, created_at, decided_at, updated_at)
+        sql: "INSERT INTO orders (id, customer_id, status, on_shortage, hold_minutes, expires_at, payment, reason, created_at, decided_at, updated_at)
               SELECT r.id, (SELECT c.id FROM customers c WHERE c.id = r.customer_id AND c.reference = r.customer {share c}),
-                     r.status, r.on_shortage, r.hold_minutes, r.expires_at, r.reason, r.created_at, r.decided_at, r.created_at
-              FROM {rows $rows r: id UUID, customer_id BIGINT, customer TEXT, status TEXT, on_shortage TEXT, hold_minutes BIGINT, expires_at BIGINT, reason TEXT, created_at BIGINT, decided_at BIGINT}",
+                     r.status, r.on_shortage, r.hold_minutes, r.expires_at, r.payment, r.reason, r.created_at, r.decided_at, r.created_at
+              FROM {rows $rows r: id UUID, customer_id BIGINT, customer TEXT, status TEXT, on_shortage TEXT, hold_minutes BIGINT, expires_at BIGINT, payment TEXT, reason TEXT, created_at BIGINT, decided_at BIGINT}",
     },
     Write {
         name: "lines_new",
-        sql: "INSERT INTO order_lines (order_id, line, product_id, quantity, reserved)
-              SELECT order_id, line, product_id, quantity, reserved
-              FROM {rows $rows r: order_id UUID, line BIGINT, product_id BIGINT, quantity BIGINT, reserved BIGINT}",
+        sql: "INSERT INTO order_lines (order_id, line, product_id, quantity, reserved, waiting_since)
+              SELECT order_id, line, product_id, quantity, reserved, waiting_since
+              FROM {rows $rows r: order_id UUID, line BIGINT, product_id BIGINT, quantity BIGINT, reserved BIGINT, waiting_since BIGINT}",
     },
-    Write {
-        name: "orders_changed",
-        sql: "UPDATE orders AS o SET status = r.status, reason = r.reason, expires_at = r.expires_at, decided_at = r.decided_at, version = o.version + 1, updated_at = r.updated_at
-              FROM {rows $rows r: id UUID, status TEXT, reason TEXT, expires_at BIGINT, decided_at BIGINT, updated_at BIGINT} WHERE o.id = r.id",
-    },
-    Write {
-        name: "lines_changed",
-        sql: "UPDATE order_lines AS l SET reserved = r.reserved, shipped = r.shipped
-              FROM {rows $rows r: order_id UUID, line BIGINT, reserved BIGINT, shipped BIGINT} WHERE l.order_id = r.order_id AND l.line = r.line",
-    },
+    ORDERS_CHANGED,
+    LINES_CHANGED,
     Write {
         name: "reservations_new",
         sql: "INSERT INTO reservations (order_id, line, stock_item_id, quantity, state, expires_at)
@@ -304,6 +348,22 @@ pub(crate) const ORDER_WRITES: &[Write] = &[
               WHERE true ON CONFLICT DO NOTHING",
     },
 ];
+
+/// Orders of the database that have changed.
+pub(crate) const ORDERS_CHANGED: Write = Write {
+    name: "orders_changed",
+    sql: "UPDATE orders AS o SET status = r.status, is_partly_shipped = r.is_partly_shipped, payment = r.payment, reason = r.reason,
+          expires_at = r.expires_at, decided_at = r.decided_at, version = o.version + 1, updated_at = r.updated_at
+          FROM {rows $rows r: id UUID, status TEXT, is_partly_shipped BIGINT, payment TEXT, reason TEXT, expires_at BIGINT, decided_at BIGINT, updated_at BIGINT}
+          WHERE o.id = r.id",
+};
+/// Their lines.
+pub(crate) const LINES_CHANGED: Write = Write {
+    name: "lines_changed",
+    sql: "UPDATE order_lines AS l SET reserved = r.reserved, shipped = r.shipped, cancelled = r.cancelled, returned = r.returned, waiting_since = r.waiting_since
+          FROM {rows $rows r: order_id UUID, line BIGINT, reserved BIGINT, shipped BIGINT, cancelled BIGINT, returned BIGINT, waiting_since BIGINT}
+          WHERE l.order_id = r.order_id AND l.line = r.line",
+};
 
 /// Everything that a batch of orders may change, in one go.
 pub(crate) static ORDERS: WriteSet = WriteSet::new(&[ORDER_WRITES, LEVEL_WRITES, RECORDS]);
@@ -328,6 +388,8 @@ struct NewOrderRow<'a> {
     on_shortage: OnShortage,
     hold_minutes: Option<i64>,
     expires_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<String>,
     reason: Option<OrderReason>,
     created_at: i64,
     decided_at: Option<i64>,
@@ -340,12 +402,17 @@ struct NewLineRow {
     product_id: i64,
     quantity: i64,
     reserved: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_since: Option<i64>,
 }
 
 #[derive(Serialize)]
 struct ChangedOrderRow {
     id: Uuid,
     status: OrderStatus,
+    is_partly_shipped: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<String>,
     reason: Option<OrderReason>,
     expires_at: Option<i64>,
     decided_at: Option<i64>,
@@ -358,6 +425,10 @@ struct ChangedLineRow {
     line: i64,
     reserved: i64,
     shipped: i64,
+    cancelled: i64,
+    returned: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_since: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -397,6 +468,7 @@ impl OrderRows {
             on_shortage: order.on_shortage,
             hold_minutes: order.hold_minutes,
             expires_at: order.expires_at.map(Timestamp::micros),
+            payment: order.payment.as_ref().map(json).transpose()?,
             reason: order.reason,
             created_at: order.created_at.micros(),
             decided_at: order.decided_at.map(Timestamp::micros),
@@ -407,36 +479,57 @@ impl OrderRows {
             product_id: line.product_id,
             quantity: line.quantity,
             reserved: line.reserved,
+            waiting_since: waiting_since(order, line),
         }));
         Ok(())
     }
 
-    /// An order of the database that has changed.
-    pub(crate) fn update(&mut self, order: &Order) {
+    /// An order of the database that has changed, with its lines.
+    pub(crate) fn update(&mut self, order: &Order) -> Result<(), StoreError> {
+        let is_partly_shipped = order.status == OrderStatus::PartlyShipped;
+        let status = if is_partly_shipped {
+            OrderStatus::Confirmed
+        } else {
+            order.status
+        };
         self.changed.push(ChangedOrderRow {
             id: order.id,
-            status: order.status,
+            status,
+            is_partly_shipped: i64::from(is_partly_shipped),
+            payment: order.payment.as_ref().map(json).transpose()?,
             reason: order.reason,
             expires_at: order.expires_at.map(Timestamp::micros),
             decided_at: order.decided_at.map(Timestamp::micros),
             updated_at: order.updated_at.micros(),
         });
-        self.changed_lines.extend(
-            order
-                .lines
-                .iter()
-                .filter(|line| line.reserved > 0 || line.shipped > 0)
-                .map(|line| ChangedLineRow {
-                    order_id: order.id,
-                    line: line.line,
-                    reserved: line.reserved,
-                    shipped: line.shipped,
-                }),
-        );
+        self.update_lines(order);
+        Ok(())
     }
 
+    /// The lines alone of an order of the database.
+    pub(crate) fn update_lines(&mut self, order: &Order) {
+        self.changed_lines.extend(order.lines.iter().map(|line| ChangedLineRow {
+            order_id: order.id,
+            line: line.line,
+            reserved: line.reserved,
+            shipped: line.shipped,
+            cancelled: line.cancelled,
+            returned: line.returned,
+            waiting_since: waiting_since(order, line),
+        }));
+    }
+
+    /// Nothing is reserved for the order any more.
     pub(crate) fn close(&mut self, order_id: Uuid, state: &'static str) {
         self.closed.push(ClosedRow { order_id, state });
+    }
+
+    /// The rows of orders that were there before, by the names of the writes.
+    pub(crate) fn into_changed(self) -> Result<Vec<(&'static str, String)>, StoreError> {
+        Ok(vec![
+            ("orders_changed", json(&self.changed)?),
+            ("lines_changed", json(&self.changed_lines)?),
+        ])
     }
 
     /// The rows by the names of the writes.
@@ -450,6 +543,11 @@ impl OrderRows {
             ("reservations_closed", json(&self.closed)?),
         ])
     }
+}
+
+/// Since when a line waits for stock: since its order came, so that the oldest order comes first.
+fn waiting_since(order: &Order, line: &OrderLine) -> Option<i64> {
+    (order.waits() && line.open() > 0).then(|| order.created_at.micros())
 }
 
 /// The subject of an order's events and audit rows.
@@ -473,6 +571,7 @@ pub(crate) fn pending(
         on_shortage: new.on_shortage,
         hold_minutes: new.hold_minutes,
         expires_at: None,
+        payment: new.payment.map(|PaymentTerms::Required| Payment::awaited()),
         reason: None,
         lines,
         version: 1,
@@ -509,138 +608,58 @@ pub async fn create(tx: &mut Tx, new: &NewOrder) -> Result<Order, StoreError> {
     Ok(order)
 }
 
-/// Ends orders: their reserved units go back, or leave.
-pub(crate) enum Ending {
-    Cancel,
-    Ship,
-    Expire,
-}
-
-/// Ends `orders` on their locked `items`; gathers the rows and records movements, audit and events.
-pub(crate) fn end(
+/// Ends due `orders` on their locked `items`: their reserved units go back. Gathers the rows and records movements, audit and events.
+pub(crate) fn expire(
     tx: &mut Tx,
     orders: &mut [LoadedOrder],
     reserved: &[Reserved],
     items: &mut BTreeMap<i64, LockedItem>,
-    ending: &Ending,
     rows: &mut OrderRows,
 ) -> Result<(), StoreError> {
-    let (status, reason, kind, state, event, action) = match ending {
-        Ending::Cancel => (
-            OrderStatus::Cancelled,
-            Some(OrderReason::CancelledByRequest),
-            MovementKind::Release,
-            "released",
-            EventType::OrderCancelled,
-            "orders_cancel",
-        ),
-        Ending::Ship => (
-            OrderStatus::Shipped,
-            None,
-            MovementKind::Shipment,
-            "shipped",
-            EventType::OrderShipped,
-            "orders_ship",
-        ),
-        Ending::Expire => (
-            OrderStatus::Expired,
-            Some(OrderReason::HoldExpired),
-            MovementKind::Expiry,
-            "expired",
-            EventType::OrderExpired,
-            "orders_expire",
-        ),
-    };
     for LoadedOrder { order, .. } in orders {
         let before = order.clone();
         for units in reserved.iter().filter(|units| units.order_id == order.id) {
             let item = items
                 .get_mut(&units.stock_item_id)
                 .ok_or(StoreError::Internal(sqlx::Error::RowNotFound))?;
-            let on_hand_delta = if matches!(ending, Ending::Ship) {
-                -units.quantity
-            } else {
-                0
-            };
-            let cause = Cause {
-                order_id: Some(order.id),
-                ..Cause::default()
-            };
-            item.change(tx, kind, on_hand_delta, -units.quantity, cause)?;
-            if matches!(ending, Ending::Ship)
-                && let Some(line) = order.lines.iter_mut().find(|line| line.line == units.line)
-            {
-                line.shipped += units.quantity;
-            }
+            item.change(tx, MovementKind::Expiry, 0, -units.quantity, Cause::order(order.id))?;
         }
-        order.status = status;
-        order.reason = reason.or(order.reason);
-        order.version += 1;
-        order.updated_at = tx.now();
-        rows.update(order);
-        rows.close(order.id, state);
-        tx.audit(action, subject(order.id), Some(&before.record()), Some(&order.record()))?;
-        tx.event(event, subject(order.id), &order.record())?;
+        for line in &mut order.lines {
+            line.reserved = line.shipped;
+        }
+        order.reason = Some(OrderReason::HoldExpired);
+        let (event, action) = (EventType::OrderExpired, "orders_expire");
+        turn(tx, &before, order, OrderStatus::Expired, action, event)?;
+        rows.update(order)?;
+        rows.close(order.id, "expired");
     }
     Ok(())
 }
 
-async fn end_one(tx: &mut Tx, id: Uuid, expected: Option<i64>, ending: Ending) -> Result<Order, StoreError> {
-    let mut orders = lock(tx, &[id], &[]).await?;
-    let order = &orders.first().ok_or_else(|| Refusal::not_found("order", id))?.order;
-    let next = if matches!(ending, Ending::Ship) {
-        OrderStatus::Shipped
-    } else {
-        OrderStatus::Cancelled
-    };
-    // Asking twice for what is done already is answered as the first time was.
-    if order.status == next {
-        return Ok(order.clone());
+/// Gives an order that has changed its new status and version; records audit and event.
+pub(crate) fn turn(
+    tx: &mut Tx,
+    before: &Order,
+    order: &mut Order,
+    status: OrderStatus,
+    action: &'static str,
+    event: EventType,
+) -> Result<(), StoreError> {
+    order.status = status;
+    order.version += 1;
+    order.updated_at = tx.now();
+    if let Some(payment) = &mut order.payment {
+        payment.settle(status);
     }
-    expect_version(expected, order.version)?;
-    let due = order.expires_at.is_some_and(|at| at <= tx.now());
-    if !order.status.may_become(next) || (due && next == OrderStatus::Shipped) {
-        let status = if due && order.status == OrderStatus::Confirmed {
-            OrderStatus::Expired
-        } else {
-            order.status
-        };
-        let detail = format!("order {id} is {status} and cannot become {next}");
-        return Err(Refusal::conflict(Conflict::OrderState, detail).into());
+    tx.audit(action, subject(order.id), Some(&before.record()), Some(&order.record()))?;
+    tx.event(event, subject(order.id), &order.record())?;
+    let is_due = |order: &Order| order.payment.as_ref().is_some_and(|payment| payment.is_refund_due);
+    if is_due(order) && !is_due(before) {
+        let event = EventType::OrderRefundDue;
+        tx.audit::<Order>(event.as_str(), subject(order.id), None, None)?;
+        tx.event(event, subject(order.id), &order.record())?;
     }
-    let reserved = reserved(tx, &[id]).await?;
-    let item_ids: Vec<i64> = reserved.iter().map(|units| units.stock_item_id).collect();
-    let mut items: BTreeMap<i64, LockedItem> = BTreeMap::new();
-    if !item_ids.is_empty() {
-        items.extend(
-            stock::lock(tx, &[], &item_ids)
-                .await?
-                .into_iter()
-                .map(|item| (item.id, item)),
-        );
-    }
-    let mut rows = OrderRows::default();
-    end(tx, &mut orders, &reserved, &mut items, &ending, &mut rows)?;
-    let mut all = rows.into_rows()?;
-    all.extend(stock::settle(tx, items.into_values().collect())?);
-    tx.stage(&ORDERS, all)?;
-    Ok(orders.swap_remove(0).order)
-}
-
-/// Calls an order off; its units are available again.
-///
-/// # Errors
-/// When there is no such order, its version is another one, or it has left or ended otherwise.
-pub async fn cancel(tx: &mut Tx, id: Uuid, expected: Option<i64>) -> Result<Order, StoreError> {
-    end_one(tx, id, expected, Ending::Cancel).await
-}
-
-/// Ships an order: its reserved units leave.
-///
-/// # Errors
-/// When there is no such order, its version is another one, or it is not confirmed or its hold has run out.
-pub async fn ship(tx: &mut Tx, id: Uuid, expected: Option<i64>) -> Result<Order, StoreError> {
-    end_one(tx, id, expected, Ending::Ship).await
+    Ok(())
 }
 
 /// Expires at most `limit` orders whose hold has run out; says how many. Each call is one transaction.
@@ -657,13 +676,12 @@ pub async fn expire_due(mut tx: Tx, limit: i64) -> Result<usize, StoreError> {
     }
     let mut orders = lock(&mut tx, &due, &[]).await?;
     orders.retain(|loaded| is_due(&loaded.order, now));
-    let ids: Vec<Uuid> = orders.iter().map(|loaded| loaded.order.id).collect();
-    let reserved = reserved(&mut tx, &ids).await?;
+    let reserved = units(&mut tx, &mut orders).await?;
     let item_ids: Vec<i64> = reserved.iter().map(|units| units.stock_item_id).collect();
     let items = stock::lock(&mut tx, &[], &item_ids).await?;
     let mut items: BTreeMap<i64, LockedItem> = items.into_iter().map(|item| (item.id, item)).collect();
     let mut rows = OrderRows::default();
-    end(&mut tx, &mut orders, &reserved, &mut items, &Ending::Expire, &mut rows)?;
+    expire(&mut tx, &mut orders, &reserved, &mut items, &mut rows)?;
     let mut all = rows.into_rows()?;
     all.extend(stock::settle(&mut tx, items.into_values().collect())?);
     tx.stage(&ORDERS, all)?;

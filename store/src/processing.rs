@@ -5,20 +5,21 @@
 //! written in one go.
 
 use crate::{
-    StoreError, TraceParent,
+    StoreError, TraceParent, Tx,
     db::{Caller, Store, json},
     names::{self, Ordering},
-    orders::{self, Ending, LoadedOrder, NewReservationRow, OrderRows, subject},
+    orders::{self, LoadedOrder, NewReservationRow, OrderRows, subject},
     parked::NewParked,
     stock::{self, Cause, LockedItem},
 };
 use inventory_domain::{
-    Refusal,
-    allocation::{self, Demand, DemandLine, StockLevel},
+    Refusal, Timestamp,
+    allocation::{self, Allotment, Demand, DemandLine, StockLevel},
     event::EventType,
     movement::MovementKind,
-    order::{NewOrder, Order, OrderStatus},
+    order::{NewOrder, Order, OrderLine, OrderStatus},
     parked::ParkReason,
+    payment::Payment,
     product::ProductStatus,
 };
 use std::{
@@ -154,18 +155,28 @@ async fn try_process(
             known.insert(loaded.order.id, loaded);
         }
     }
-    let due_ids: Vec<Uuid> = due.iter().map(|loaded| loaded.order.id).collect();
     let due_units = if due.is_empty() {
         Vec::new()
     } else {
-        orders::reserved(&mut tx, &due_ids).await?
+        orders::units(&mut tx, &mut due).await?
     };
+    // Of a pending order that has changed some units were called off, perhaps while we waited for it.
+    let is_changed = |loaded: &LoadedOrder| loaded.order.status == OrderStatus::Pending && loaded.order.version > 1;
+    if known.values().any(is_changed) {
+        let (mut changed, others): (Vec<_>, Vec<_>) = known.into_values().partition(is_changed);
+        orders::units(&mut tx, &mut changed).await?;
+        known = changed
+            .into_iter()
+            .chain(others)
+            .map(|loaded| (loaded.order.id, loaded))
+            .collect();
+    }
     let due_items: Vec<i64> = due_units.iter().map(|units| units.stock_item_id).collect();
     let items = stock::lock(&mut tx, &product_ids, &due_items).await?;
     let mut items: BTreeMap<i64, LockedItem> = items.into_iter().map(|item| (item.id, item)).collect();
 
     let mut rows = OrderRows::default();
-    orders::end(&mut tx, &mut due, &due_units, &mut items, &Ending::Expire, &mut rows)?;
+    orders::expire(&mut tx, &mut due, &due_units, &mut items, &mut rows)?;
 
     // What is to be decided now, in the order of the batch; what was decided before answers as it did.
     let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
@@ -215,16 +226,7 @@ async fn try_process(
         }
     }
 
-    let levels: Vec<StockLevel> = items
-        .values()
-        .map(|item| StockLevel {
-            stock_item_id: item.id,
-            product_id: item.product_id,
-            location_id: item.location_id,
-            priority: item.priority,
-            available: item.available(),
-        })
-        .collect();
+    let levels: Vec<StockLevel> = items.values().map(LockedItem::level).collect();
     let demands: Vec<Demand> = to_decide
         .iter()
         .map(|(order, statuses, ..)| demand(order, statuses))
@@ -236,31 +238,12 @@ async fn try_process(
         order.decided_at = Some(now);
         order.updated_at = now;
         if decision.status == OrderStatus::Confirmed {
-            order.expires_at = order.hold_minutes.map(|minutes| now.plus_minutes(minutes));
+            order.expires_at = hold_end(order, now);
         }
-        for allotment in &decision.allotments {
-            let item = items
-                .get_mut(&allotment.stock_item_id)
-                .ok_or(StoreError::Internal(sqlx::Error::RowNotFound))?;
-            let cause = Cause {
-                order_id: Some(order.id),
-                ..Cause::default()
-            };
-            item.change(&mut tx, MovementKind::Reservation, 0, allotment.quantity, cause)?;
-            if let Some(line) = order.lines.iter_mut().find(|line| line.line == allotment.line) {
-                line.reserved += allotment.quantity;
-            }
-            rows.reservations.push(NewReservationRow {
-                order_id: order.id,
-                line: allotment.line,
-                stock_item_id: allotment.stock_item_id,
-                quantity: allotment.quantity,
-                expires_at: order.expires_at.map(inventory_domain::Timestamp::micros),
-            });
-        }
+        allot(&mut tx, order, &decision.allotments, &mut items, &mut rows)?;
         if *is_known {
             order.version += 1;
-            rows.update(order);
+            rows.update(order)?;
         } else {
             rows.insert(order)?;
         }
@@ -317,18 +300,56 @@ fn same(one: &Order, other: &Order) -> bool {
     one.customer_id == other.customer_id && lines(one) == lines(other)
 }
 
-fn demand(order: &Order, statuses: &[ProductStatus]) -> Demand {
-    let line = |(line, status): (&inventory_domain::order::OrderLine, &ProductStatus)| DemandLine {
+/// What an order still wants.
+pub(crate) fn demand(order: &Order, statuses: &[ProductStatus]) -> Demand {
+    let line = |(line, status): (&OrderLine, &ProductStatus)| DemandLine {
         line: line.line,
         product_id: line.product_id,
         product_status: *status,
-        quantity: line.quantity,
+        quantity: line.open(),
     };
+    let lines = order.lines.iter().zip(statuses).filter(|(line, _)| line.open() > 0);
     Demand {
         order_id: order.id,
         on_shortage: order.on_shortage,
-        lines: order.lines.iter().zip(statuses).map(line).collect(),
+        lines: lines.map(line).collect(),
     }
+}
+
+/// When the hold of an order ends that has its units now: never, where it is paid.
+pub(crate) fn hold_end(order: &Order, now: Timestamp) -> Option<Timestamp> {
+    if order.payment.as_ref().is_some_and(Payment::allows_shipping) {
+        return None;
+    }
+    order.hold_minutes.map(|minutes| now.plus_minutes(minutes))
+}
+
+/// Reserves units for an order that is locked or new, on locked items.
+pub(crate) fn allot(
+    tx: &mut Tx,
+    order: &mut Order,
+    allotments: &[Allotment],
+    items: &mut BTreeMap<i64, LockedItem>,
+    rows: &mut OrderRows,
+) -> Result<(), StoreError> {
+    for allotment in allotments {
+        let item = items
+            .get_mut(&allotment.stock_item_id)
+            .ok_or(StoreError::Internal(sqlx::Error::RowNotFound))?;
+        let cause = Cause::order(order.id);
+        item.change(tx, MovementKind::Reservation, 0, allotment.quantity, cause)?;
+        if let Some(line) = order.lines.iter_mut().find(|line| line.line == allotment.line) {
+            line.reserved += allotment.quantity;
+        }
+        rows.reservations.push(NewReservationRow {
+            order_id: order.id,
+            line: allotment.line,
+            stock_item_id: allotment.stock_item_id,
+            quantity: allotment.quantity,
+            expires_at: order.expires_at.map(Timestamp::micros),
+        });
+    }
+    Ok(())
 }
 
 const fn decided_event(status: OrderStatus) -> EventType {

@@ -12,6 +12,7 @@ use crate::{
 };
 use inventory_domain::{
     Conflict, Refusal, Timestamp,
+    allocation::StockLevel,
     event::EventType,
     limits,
     location::DEFAULT_LOCATION_CODE,
@@ -204,9 +205,30 @@ pub(crate) struct Cause {
     pub(crate) order_id: Option<Uuid>,
 }
 
+impl Cause {
+    /// For an order.
+    pub(crate) fn order(order_id: Uuid) -> Self {
+        Self {
+            order_id: Some(order_id),
+            ..Self::default()
+        }
+    }
+}
+
 impl LockedItem {
     pub(crate) const fn available(&self) -> i64 {
         self.on_hand - self.reserved
+    }
+
+    /// What must be known of it to decide.
+    pub(crate) const fn level(&self) -> StockLevel {
+        StockLevel {
+            stock_item_id: self.id,
+            product_id: self.product_id,
+            location_id: self.location_id,
+            priority: self.priority,
+            available: self.available(),
+        }
     }
 
     const fn values(&self) -> (i64, i64, Option<i64>, Option<i64>) {
@@ -361,6 +383,10 @@ pub(crate) fn settle(tx: &mut Tx, items: Vec<LockedItem>) -> Result<Vec<(&'stati
             });
         }
         let changed = item.values() != item.before;
+        let (on_hand_before, reserved_before, ..) = item.before;
+        if item.available() > on_hand_before - reserved_before {
+            tx.stock_came(item.product_id);
+        }
         if let Some(event) = event {
             tx.event(event, subject(item.id), &item.view(tx.now()))?;
             tx.audit::<StockItem>(event.as_str(), subject(item.id), None, None)?;

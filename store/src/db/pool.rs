@@ -3,7 +3,7 @@
 use super::{
     Arg, Authentication, ById, FromRow, Observer, Reader, Sql, StoreError, access::Access, arg, group::Commits,
 };
-use crate::names::NameLookups;
+use crate::{backorders::Arrivals, names::NameLookups};
 use inventory_domain::{Timestamp, limits, order::Order, product::Product, stock::StockItem};
 use secrecy::SecretString;
 use sqlx::{
@@ -132,6 +132,7 @@ pub struct Store {
     pub(crate) stock_items: ById<i64, StockItem>,
     pub(crate) products: ById<i64, Product>,
     pub(crate) orders: ById<Uuid, Order>,
+    pub(crate) arrivals: Arc<Arrivals>,
     pub(super) access: Arc<Access>,
     pub(super) keeps_event_history: bool,
     pub(super) observer: Option<Arc<dyn Observer>>,
@@ -215,6 +216,7 @@ impl Store {
             stock_items: ById::default(),
             products: ById::default(),
             orders: ById::default(),
+            arrivals: Arc::default(),
             access,
             keeps_event_history: false,
             observer: None,

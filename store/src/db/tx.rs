@@ -177,6 +177,8 @@ pub struct Tx {
     /// Whether this is one write and nothing else, which may share its commit with others.
     group: bool,
     staged: HashMap<&'static str, String>,
+    /// Products of which more can be promised when this commits.
+    came: Vec<i64>,
 }
 
 impl Store {
@@ -199,6 +201,7 @@ impl Store {
             set: &RECORDS_ONLY,
             group: false,
             staged: HashMap::new(),
+            came: Vec::new(),
         }
     }
 }
@@ -340,6 +343,11 @@ impl Tx {
         }
     }
 
+    /// Notes that more units of a product can be promised when this commits: orders that wait for it are looked at then.
+    pub(crate) fn stock_came(&mut self, product_id: i64) {
+        self.came.push(product_id);
+    }
+
     /// Records a message that goes to the orders queue as it is. Its type is that of no event: types say where things go.
     pub(crate) fn queue_message(&mut self, event_type: EventType, subject: String, body: String) {
         let event_id = Uuid::now_v7();
@@ -437,6 +445,7 @@ impl Tx {
             Connection::Postgres(tx) => self.store.observe(tx.commit()).await?,
             Connection::Sqlite(tx, _permit) => self.store.observe(tx.commit()).await?,
         }
+        self.store.arrivals.note(self.came);
         Ok(())
     }
 

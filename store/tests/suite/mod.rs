@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod catalogue;
 pub mod files;
+pub mod fulfilment;
 pub mod levels;
 pub mod orders;
 pub mod privacy;
@@ -95,6 +96,17 @@ impl Database {
             self.number("SELECT COUNT(*) FROM order_lines WHERE NOT (0 <= shipped AND shipped <= reserved AND reserved <= quantity)").await,
             0
         );
+        let held = "SELECT COUNT(*) FROM (SELECT l.order_id, l.line, l.reserved - l.shipped AS held, \
+                    (SELECT COALESCE(SUM(v.quantity), 0) FROM reservations v WHERE v.order_id = l.order_id AND v.line = l.line AND v.state = 'active') AS active \
+                    FROM order_lines l JOIN orders o ON o.id = l.order_id) x WHERE held <> active";
+        assert_eq!(
+            self.number(held).await,
+            0,
+            "what a line holds is what is reserved for it"
+        );
+        let shipped = "SELECT COUNT(*) FROM (SELECT l.shipped, (SELECT COALESCE(SUM(i.quantity), 0) FROM shipments h JOIN shipment_lines i ON i.shipment_id = h.id \
+                       WHERE h.order_id = l.order_id AND i.line = l.line) AS sent FROM order_lines l) x WHERE shipped <> sent";
+        assert_eq!(self.number(shipped).await, 0, "what has left is in shipments");
         self.store.close().await;
     }
 
@@ -139,6 +151,7 @@ pub fn order(lines: &[(&str, i64)], on_shortage: OnShortage) -> NewOrder {
         customer: "C-1".to_owned(),
         on_shortage,
         hold_minutes: None,
+        payment: None,
         lines: lines
             .iter()
             .map(|(sku, quantity)| NewOrderLine {

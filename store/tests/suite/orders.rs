@@ -3,9 +3,10 @@ use inventory_domain::{
     Refusal,
     order::{NewOrder, NewOrderLine, OnShortage, OrderReason, OrderStatus},
     parked::ParkReason,
+    shipment::{NewCancellation, NewShipment},
 };
 use inventory_store::{
-    Page, StoreError,
+    Page, StoreError, fulfilment,
     orders::{self, OrderFilter},
     processing::{self, Outcome},
     stock,
@@ -43,14 +44,18 @@ pub async fn placed_decided_and_shipped(database: &Database) {
     assert_eq!((level.quantity, level.reserved, level.available), (10, 6, 4));
 
     let mut tx = database.begin();
-    let shipped = orders::ship(&mut tx, placed.id, Some(2)).await.unwrap();
+    let shipped = fulfilment::ship(&mut tx, placed.id, Some(2), &NewShipment::default())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(shipped.status, OrderStatus::Shipped);
     assert!(shipped.lines.iter().all(|line| line.shipped == line.quantity));
     let level = stock::get(&database.store, item.id).await.unwrap();
     assert_eq!((level.quantity, level.reserved), (4, 0));
     let mut tx = database.begin();
-    let error = orders::cancel(&mut tx, placed.id, None).await.unwrap_err();
+    let error = fulfilment::cancel(&mut tx, placed.id, None, &NewCancellation::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Refused(Refusal::Conflict { .. })));
     drop(tx);
 
@@ -61,7 +66,9 @@ pub async fn placed_decided_and_shipped(database: &Database) {
         .unwrap();
     for _ in 0..2 {
         let mut tx = database.begin();
-        let cancelled = orders::cancel(&mut tx, id, None).await.unwrap();
+        let cancelled = fulfilment::cancel(&mut tx, id, None, &NewCancellation::default())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         assert_eq!(
             (cancelled.status, cancelled.reason),
@@ -95,7 +102,9 @@ pub async fn holds_expire_once(database: &Database) {
     assert_eq!(orders::expire_due(database.begin(), 10).await.unwrap(), 0);
     let later = inventory_store::clock().plus_minutes(31);
     let mut tx = database.store.begin_at(caller(), later);
-    let error = orders::ship(&mut tx, id, None).await.unwrap_err();
+    let error = fulfilment::ship(&mut tx, id, None, &NewShipment::default())
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, StoreError::Refused(Refusal::Conflict { .. })),
         "its time is up: {error:?}"
