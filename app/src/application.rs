@@ -3,7 +3,7 @@
 use crate::{
     Begun, Call, CheckResult, Checks, Error, Metrics, Readiness, Secrets, Settings,
     access_log::AccessLog,
-    database_token,
+    backorders, database_token,
     files::{self, Files},
     health::Health,
     identity::Authenticator,
@@ -333,6 +333,7 @@ impl App {
         }
         Relay::spawn(self, &self.inner.tasks, &self.inner.stop);
         AccessLog::spawn(self, &self.inner.tasks, &self.inner.stop);
+        backorders::spawn(self, &self.inner.tasks, &self.inner.stop);
         // What an earlier process has left.
         files::wake(self);
         self.inner.ready.send_replace(true);

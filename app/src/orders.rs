@@ -8,14 +8,17 @@ use inventory_domain::{
     limits,
     order::{self, NewOrder, NewOrderLine, OnShortage, Order},
     parked::ParkReason,
+    payment::PaymentTerms,
+    shipment::{NewCancellation, NewShipment, Shipment},
 };
 pub use inventory_store::orders::OrderFilter;
 use inventory_store::{
-    Logged, StoreError, orders as store,
+    Logged, StoreError, fulfilment, orders as store,
     parked::NewParked,
     processing::{self, OrderMessage, Outcome, Processed},
+    shipments,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -52,14 +55,27 @@ pub async fn create(work: &mut Work, new: &NewOrder) -> Result<Order, Error> {
     Ok(store::create(work, new).await?)
 }
 
-/// Calls an order off.
-pub async fn cancel(work: &mut Work, id: Uuid, version: Option<i64>) -> Result<Order, Error> {
-    Ok(store::cancel(work, id, version).await?)
+/// Calls an order off, or some of its units.
+pub async fn cancel(work: &mut Work, id: Uuid, version: Option<i64>, what: &NewCancellation) -> Result<Order, Error> {
+    Ok(fulfilment::cancel(work, id, version, what).await?)
 }
 
-/// Ships an order.
-pub async fn ship(work: &mut Work, id: Uuid, version: Option<i64>) -> Result<Order, Error> {
-    Ok(store::ship(work, id, version).await?)
+/// Ships an order, or some of its units.
+pub async fn ship(work: &mut Work, id: Uuid, version: Option<i64>, what: &NewShipment) -> Result<Order, Error> {
+    Ok(fulfilment::ship(work, id, version, what).await?)
+}
+
+/// A page of an order's shipments, oldest first.
+///
+/// # Errors
+/// When there is no such order.
+pub async fn shipments(app: &App, id: Uuid, page: Page) -> Result<Vec<Shipment>, Error> {
+    let found = shipments::of_order(app.store(), id, page).await?;
+    if found.is_empty() {
+        // Tells "nothing has left" from "no such order".
+        store::get(app.store(), id).await?;
+    }
+    Ok(found)
 }
 
 /// Expires every order whose hold has run out; says how many.
@@ -115,7 +131,17 @@ struct Body {
     on_shortage: OnShortage,
     #[serde(default)]
     hold_minutes: Option<i64>,
+    #[serde(default)]
+    payment: Option<BodyPayment>,
     lines: Vec<BodyLine>,
+}
+
+/// A producer says what it asks for; our own events say how it stands, which we know better by now.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum BodyPayment {
+    Terms(PaymentTerms),
+    State(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -174,6 +200,10 @@ fn read(message: &IncomingMessage) -> Result<OrderMessage, NewParked> {
         customer: body.customer.unwrap_or_default(),
         on_shortage: body.on_shortage,
         hold_minutes: body.hold_minutes,
+        payment: match body.payment {
+            Some(BodyPayment::Terms(terms)) => Some(terms),
+            Some(BodyPayment::State(IgnoredAny)) | None => None,
+        },
         lines: body.lines.into_iter().map(line).collect(),
     };
     // Where both are given the reference counts, as it does for producers of old.

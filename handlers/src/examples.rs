@@ -15,6 +15,8 @@ use inventory_domain::{
     order::{OnShortage, Order, OrderLine, OrderStatus},
     parked::{ParkReason, ParkedMessage},
     product::{Product, ProductStatus},
+    returns::{Disposition, Return, ReturnLine, ReturnReason},
+    shipment::{Shipment, ShipmentLine},
     stock::{StockItem, StockValue},
 };
 use serde_json::{Value, json};
@@ -26,6 +28,9 @@ const MORNING: Timestamp = Timestamp::from_micros(1_767_605_400_000_000);
 const NOON: Timestamp = Timestamp::from_micros(1_767_614_400_250_000);
 const EVENT_ID: Uuid = Uuid::from_u128(0x019b_8e01_0a7a_7000_8000_0000_0000_0002);
 pub(crate) const ORDER_ID: Uuid = Uuid::from_u128(0x019b_8d7a_7c00_7000_8000_0000_0000_0001);
+
+const SHIPMENT_ID: Uuid = Uuid::from_u128(0x019b_8e1c_7c00_7000_8000_0000_0000_0003);
+const RETURN_ID: Uuid = Uuid::from_u128(0x019b_9d8a_7c00_7000_8000_0000_0000_0004);
 
 pub(crate) fn product() -> Product {
     Product {
@@ -119,15 +124,9 @@ pub(crate) fn pending_order() -> Order {
         on_shortage: OnShortage::Reject,
         hold_minutes: Some(60),
         expires_at: None,
+        payment: None,
         reason: None,
-        lines: vec![OrderLine {
-            line: 1,
-            product_id: 1,
-            sku: product().sku,
-            quantity: 85,
-            reserved: 0,
-            shipped: 0,
-        }],
+        lines: vec![OrderLine::new(1, 1, product().sku, 85)],
         version: 1,
         created_at: MORNING,
         decided_at: None,
@@ -148,6 +147,56 @@ pub(crate) fn confirmed_order() -> Order {
         line.reserved = line.quantity;
     }
     order
+}
+
+pub(crate) fn partly_shipped_order() -> Order {
+    let mut order = Order {
+        status: OrderStatus::PartlyShipped,
+        expires_at: None,
+        version: 3,
+        updated_at: NOON.plus_minutes(30),
+        ..confirmed_order()
+    };
+    for line in &mut order.lines {
+        line.shipped = 40;
+    }
+    order
+}
+
+pub(crate) fn shipment() -> Shipment {
+    Shipment {
+        id: SHIPMENT_ID,
+        order_id: ORDER_ID,
+        carrier: Some("DHL".to_owned()),
+        tracking: Some("JJD000390007882812345".to_owned()),
+        lines: vec![ShipmentLine {
+            line: 1,
+            stock_item_id: 1,
+            location_id: 2,
+            location: location().name,
+            quantity: 40,
+        }],
+        shipped_at: NOON.plus_minutes(30),
+    }
+}
+
+pub(crate) fn returned() -> Return {
+    let line = |quantity, disposition, reason, stock_item_id| ReturnLine {
+        line: 1,
+        quantity,
+        disposition,
+        reason,
+        stock_item_id,
+    };
+    Return {
+        id: RETURN_ID,
+        order_id: ORDER_ID,
+        lines: vec![
+            line(2, Disposition::Restock, ReturnReason::Unwanted, Some(1)),
+            line(1, Disposition::WriteOff, ReturnReason::Damaged, None),
+        ],
+        returned_at: NOON.plus_minutes(3 * 24 * 60),
+    }
 }
 
 pub(crate) fn alert() -> Alert {

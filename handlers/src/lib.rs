@@ -43,6 +43,7 @@ mod inventory {
 }
 
 mod orders {
+    pub(crate) mod backfill;
     pub(crate) mod cancel;
     pub(crate) mod create;
     pub(crate) mod deadletter;
@@ -52,6 +53,13 @@ mod orders {
     pub(crate) mod list;
     pub(crate) mod process;
     pub(crate) mod ship;
+    pub(crate) mod shipments;
+}
+
+mod returns {
+    pub(crate) mod create;
+    pub(crate) mod get;
+    pub(crate) mod list;
 }
 
 mod events {

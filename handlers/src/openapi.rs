@@ -19,7 +19,9 @@ use inventory_domain::{
     movement::{MovementKind, Reason},
     order::{OnShortage, OrderReason, OrderStatus},
     parked::ParkReason,
+    payment::{PaymentStatus, PaymentTerms},
     product::ProductStatus,
+    returns::{Disposition, ReturnReason},
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +68,7 @@ const TAGS: &[(&str, &str)] = &[
         "orders",
         "What customers want. An order is taken at once and decided from a queue.",
     ),
+    ("returns", "What came back of orders."),
     ("alerts", "Stock that is low, until it has recovered."),
     ("token", "Signing in, and tokens."),
     ("clients", "Programs that sign in with a secret."),
@@ -145,6 +148,7 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     }
     spell!(
         AlertStatus,
+        Disposition,
         EventType,
         ExportKind,
         FileStatus,
@@ -153,9 +157,12 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         OrderReason,
         OrderStatus,
         ParkReason,
+        PaymentStatus,
+        PaymentTerms,
         ProductStatus,
         AccountKind,
         Reason,
+        ReturnReason,
         Role,
         Severity,
     );
@@ -241,7 +248,11 @@ fn operation(
             .example(Some(body.example.clone()))
             .build();
         let body = RequestBodyBuilder::new()
-            .required(Some(Required::True))
+            .required(Some(if body.is_optional {
+                Required::False
+            } else {
+                Required::True
+            }))
             .content(body.media_type, content)
             .build();
         builder = builder.request_body(Some(body));

@@ -3,7 +3,7 @@
 use crate::{
     alerts, audit, clients, customers, docs, events, exports, files,
     http::{Context, document::Document},
-    imports, inventory, keys, locations, orders, outbox, parked, products, stock, system, token, users,
+    imports, inventory, keys, locations, orders, outbox, parked, products, returns, stock, system, token, users,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::HeaderValue;
@@ -177,9 +177,15 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(orders_cancel, POST "/api/v1/orders/{id:guid}/cancel", Clerk, "Cancel an order", orders::cancel),
     operation!(orders_ship, POST "/api/v1/orders/{id:guid}/ship", Clerk, "Ship an order", orders::ship),
     operation!(orders_events, GET "/api/v1/orders/{id:guid}/events", Viewer, "List an order's events", orders::events),
+    operation!(orders_shipments, GET "/api/v1/orders/{id:guid}/shipments", Viewer, "List an order's shipments", orders::shipments),
     operation!(orders_process, Trigger::Queue("orders"), "Decide orders from the queue", orders::process),
     operation!(orders_deadletter, Trigger::Queue("orders/$deadletterqueue"), "Park what the broker gave up on", orders::deadletter),
     operation!(orders_expire, Trigger::Timer("0 * * * * *"), "Expire orders whose hold has run out", orders::expire),
+    operation!(orders_backfill, Trigger::Timer("15 * * * * *"), "Give stock to orders that wait for it", orders::backfill),
+
+    operation!(returns_list, GET "/api/v1/orders/{id:guid}/returns", Viewer, "List what came back of an order", returns::list),
+    operation!(returns_create, POST "/api/v1/orders/{id:guid}/returns", Clerk, "Take units of an order back", returns::create),
+    operation!(returns_get, GET "/api/v1/returns/{id:guid}", Viewer, "Get a return", returns::get),
 
     operation!(events_list, GET "/api/v1/events", Viewer, "List what happened to something", events::list),
 

@@ -3,9 +3,7 @@
 
 mod analysis;
 mod backup;
-mod deploy;
 mod deployment;
 mod document;
 mod release;
-mod secrets;
 mod support;

@@ -133,7 +133,6 @@ impl Generation {
             .map(|route| (route.function.name.clone(), route.text.clone()))
             .collect();
         let admin = Admin {
-            root: app.root.clone(),
             functions,
             problems,
             base_url: around.base_url(),

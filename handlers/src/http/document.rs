@@ -23,6 +23,8 @@ pub(crate) struct Body {
     pub(crate) media_type: &'static str,
     pub(crate) schema: RefOr<Schema>,
     pub(crate) example: Value,
+    /// Whether a request may come without it.
+    pub(crate) is_optional: bool,
     /// Reads a body as the handler would.
     #[cfg(test)]
     pub(crate) read: fn(&[u8]) -> bool,
@@ -105,6 +107,7 @@ impl Document {
             media_type: "application/json",
             schema: self.schema::<T>(),
             example,
+            is_optional: T::MAY_BE_ABSENT,
             #[cfg(test)]
             read: |body| super::input::json::<T>(&http::HeaderMap::new(), body).is_ok(),
         });
@@ -117,6 +120,7 @@ impl Document {
             media_type: "text/csv",
             schema: ObjectBuilder::new().schema_type(Type::String).into(),
             example: json!(example),
+            is_optional: false,
             #[cfg(test)]
             read: |body| {
                 serde_json::from_slice::<String>(body)
@@ -137,6 +141,7 @@ impl Document {
             media_type: "application/x-www-form-urlencoded",
             schema: schema.into(),
             example,
+            is_optional: false,
             #[cfg(test)]
             read: |body| serde_json::from_slice::<std::collections::BTreeMap<String, String>>(body).is_ok(),
         });

@@ -3,7 +3,7 @@
 use super::{Context, Problem, problem, query::violation};
 use axum::extract::{FromRequestParts, Path};
 use http::{HeaderMap, header, request::Parts};
-use inventory_domain::{Violation, account, file_job, location, order, product, stock};
+use inventory_domain::{Violation, account, file_job, location, order, product, returns, shipment, stock};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -43,6 +43,7 @@ impl Input for stock::AddStock {}
 impl Input for stock::AdjustStock {}
 impl Input for stock::StockChanges {}
 impl Input for order::NewOrder {}
+impl Input for returns::NewReturn {}
 impl Input for account::NewClient {}
 impl Input for account::NewUser {}
 impl Input for account::AccountChanges {}
@@ -50,6 +51,14 @@ impl Input for account::NewApiKey {}
 impl Input for file_job::NewExport {}
 
 impl Input for account::Rotation {
+    const MAY_BE_ABSENT: bool = true;
+}
+
+impl Input for shipment::NewShipment {
+    const MAY_BE_ABSENT: bool = true;
+}
+
+impl Input for shipment::NewCancellation {
     const MAY_BE_ABSENT: bool = true;
 }
 

@@ -94,6 +94,8 @@ pub(crate) const fn conflict_code(conflict: Conflict) -> Code {
         Conflict::InsufficientStock => "Fewer units are available",
         Conflict::StockLimit => "The location would hold too many units",
         Conflict::OrderState => "The order's status does not allow this",
+        Conflict::OrderLineUnits => "The order's line has fewer such units",
+        Conflict::PaymentMissing => "The order is not paid",
         Conflict::AlertCleared => "The alert is cleared",
         Conflict::AccountNameTaken => "Another account has this name",
         Conflict::ApiKeyNameTaken => "Another API key has this name",

@@ -94,6 +94,12 @@ async fn every_write_is_in_the_audit_trail() {
         assert!(decided.body()["Logs"][0].as_str().unwrap().contains(r#""decided":1"#));
         let path = format!("/api/v1/orders/{}/{ending}", placed["id"].as_str().unwrap());
         writer.write(operation, &path, &[], json!({})).await;
+        if operation == "orders_ship" {
+            let path = format!("/api/v1/orders/{}/returns", placed["id"].as_str().unwrap());
+            let back =
+                json!({ "lines": [{ "line": 1, "quantity": 1, "disposition": "write_off", "reason": "other" }] });
+            writer.write("returns_create", &path, &[], back).await;
+        }
     }
     let bad = json!({ "customer": "C-1", "lines": [{ "sku": "NOPE", "quantity": 1 }] }).to_string();
     writer.api.deliver("orders_process", &[("m", &bad)]).await.expect(200);

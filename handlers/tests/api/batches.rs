@@ -116,6 +116,7 @@ async fn nobody_but_the_host_invokes() {
         "orders_process",
         "orders_deadletter",
         "orders_expire",
+        "orders_backfill",
         "stock_sweep",
         "stock_reconcile",
         "outbox_relay",

@@ -58,6 +58,200 @@ async fn an_order_is_taken_decided_and_shipped() {
 }
 
 #[tokio::test]
+async fn an_order_leaves_in_parts_is_reduced_and_comes_back() {
+    let api = Api::new().await;
+    let (product, item) = api.product("TEA", 20, 0).await;
+    let new = json!({ "customer": "C-1", "lines": [
+        { "product_id": product, "quantity": 8 }, { "product_id": product, "quantity": 4 } ] });
+    let order = api.post(ORDERS, &new).await.expect(202).body();
+    let path = format!("{ORDERS}/{}", order["id"].as_str().unwrap());
+    assert_eq!(
+        api.get(&format!("{path}/shipments")).await.expect(200).items(),
+        [] as [Value; 0]
+    );
+    decide(&api, &order).await;
+    let part = json!({ "lines": [{ "line": 1, "quantity": 3 }], "carrier": "DHL", "tracking": "JJD01" });
+    let key = [("idempotency-key", "\"s-1\"")];
+    let shipped = api
+        .json(Method::POST, &format!("{path}/ship"), &key, &part)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&shipped.body()["status"], &shipped.body()["lines"][0]["shipped"]),
+        (&json!("partly_shipped"), &json!(3))
+    );
+    let again = api
+        .json(Method::POST, &format!("{path}/ship"), &key, &part)
+        .await
+        .expect(200);
+    assert_eq!(
+        (again.header("idempotency-replayed"), again.body()),
+        (Some("true"), shipped.body())
+    );
+    assert_eq!(
+        api.get(&format!("{ORDERS}?status=partly_shipped")).await.items().len(),
+        1
+    );
+
+    let less = json!({ "lines": [{ "line": 2, "quantity": 1 }] });
+    let less = api.post(&format!("{path}/cancel"), &less).await.expect(200).body();
+    assert_eq!(
+        (&less["status"], &less["lines"][1]["cancelled"]),
+        (&json!("partly_shipped"), &json!(1))
+    );
+    api.send(Method::POST, &format!("{path}/ship"), &[], "")
+        .await
+        .expect(200);
+    let stock = async || {
+        let item = api.get(&format!("/api/v1/inventory/{item}")).await;
+        (item.number("quantity"), item.number("reserved"))
+    };
+    assert_eq!(stock().await, (9, 0));
+    let shipments = api.get(&format!("{path}/shipments")).await.expect(200).items();
+    assert_eq!(shipments.len(), 2);
+    assert_eq!(
+        shipments[0]["lines"],
+        json!([{ "line": 1, "stock_item_id": item, "location_id": 1, "location": "MAIN", "quantity": 3 }])
+    );
+
+    let back = json!({ "lines": [
+        { "line": 1, "quantity": 2, "disposition": "restock", "reason": "unwanted" },
+        { "line": 1, "quantity": 1, "disposition": "write_off", "reason": "damaged" } ] });
+    let returned = api.post(&format!("{path}/returns"), &back).await.expect(201);
+    assert_eq!(stock().await, (11, 0));
+    let one = api.get(returned.header("location").unwrap()).await.expect(200);
+    assert_eq!(one.body(), returned.body());
+    assert_eq!(
+        api.get(&format!("{path}/returns")).await.expect(200).items(),
+        [one.body()]
+    );
+    assert_eq!(api.get(&path).await.body()["lines"][0]["returned"], 3);
+    let too_many = json!({ "lines": [{ "line": 1, "quantity": 6, "disposition": "restock", "reason": "other" }] });
+    api.post(&format!("{path}/returns"), &too_many)
+        .await
+        .problem(409, "order_line_units");
+    assert_eq!(stock().await, (11, 0));
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let api = Api::new().await;
+    let (product, _) = api.product("TEA", 20, 0).await;
+    let new = json!({ "customer": "C-1", "lines": [{ "product_id": product, "quantity": 8 }] });
+    let order = api.post(ORDERS, &new).await.expect(202).body();
+    let path = format!("{ORDERS}/{}", order["id"].as_str().unwrap());
+    api.send(Method::POST, &format!("{path}/ship"), &[], "")
+        .await
+        .problem(409, "order_state");
+    decide(&api, &order).await;
+    for (verb, body, pointer) in [
+        ("ship", json!({ "lines": [] }), "/lines"),
+        (
+            "ship",
+            json!({ "lines": [{ "line": 1, "quantity": 0 }] }),
+            "/lines/0/quantity",
+        ),
+        ("ship", json!({ "lines": [{ "line": 2 }] }), "/lines/0/line"),
+        (
+            "ship",
+            json!({ "lines": [{ "line": 1 }, { "line": 1 }] }),
+            "/lines/1/line",
+        ),
+        ("ship", json!({ "tracking": "a\u{0}b" }), "/tracking"),
+        ("ship", json!({ "carrier": "x".repeat(65) }), "/carrier"),
+        ("ship", json!({ "location_id": 0 }), "/location_id"),
+        ("ship", json!({ "driver": "Bob" }), "/driver"),
+        ("cancel", json!({ "lines": [{ "line": 9 }] }), "/lines/0/line"),
+        (
+            "cancel",
+            json!({ "lines": [{ "line": 1, "quantity": -1 }] }),
+            "/lines/0/quantity",
+        ),
+        ("returns", json!({ "lines": [] }), "/lines"),
+        (
+            "returns",
+            json!({ "lines": [{ "line": 1, "quantity": 1, "disposition": "eat", "reason": "other" }] }),
+            "/lines/0/disposition",
+        ),
+    ] {
+        let answer = api.post(&format!("{path}/{verb}"), &body).await.problem(422, "invalid");
+        assert_eq!(answer.pointers(), [pointer], "{verb} {body}");
+    }
+    let nine = json!({ "lines": [{ "line": 1, "quantity": 9 }] });
+    for verb in ["ship", "cancel"] {
+        api.post(&format!("{path}/{verb}"), &nine)
+            .await
+            .problem(409, "order_line_units");
+    }
+    let unknown = Uuid::nil();
+    for path in [
+        format!("{ORDERS}/{unknown}/shipments"),
+        format!("{ORDERS}/{unknown}/returns"),
+        format!("/api/v1/returns/{unknown}"),
+    ] {
+        api.get(&path).await.problem(404, "not_found");
+    }
+}
+
+/// Reads an order again and again until it is as wanted.
+async fn becomes(api: &Api, path: &str, status: &str) -> Value {
+    let wanted = async {
+        loop {
+            let order = api.get(path).await.expect(200).body();
+            if order["status"] == status {
+                return order;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), wanted)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_order_that_waits_gets_what_comes() {
+    let api = Api::new().await;
+    let (product, item) = api.product("TEA", 2, 0).await;
+    let mut waiting = Vec::new();
+    for on_shortage in ["backorder", "partial_backorder"] {
+        let new = json!({ "customer": "C-1", "on_shortage": on_shortage, "lines": [{ "product_id": product, "quantity": 5 }] });
+        let order = api.post(ORDERS, &new).await.expect(202).body();
+        let decided = decide(&api, &order).await;
+        waiting.push((
+            format!("{ORDERS}/{}", order["id"].as_str().unwrap()),
+            decided["status"].clone(),
+        ));
+    }
+    assert_eq!(
+        (&waiting[0].1, &waiting[1].1),
+        (&json!("backordered"), &json!("confirmed"))
+    );
+    // Nobody asks for it: what came is handed out.
+    api.post(
+        &format!("/api/v1/inventory/{item}/adjust"),
+        &json!({ "delta": 6, "reason": "count" }),
+    )
+    .await
+    .expect(200);
+    let first = becomes(&api, &waiting[0].0, "confirmed").await;
+    assert_eq!(first["lines"][0]["reserved"], 5, "it is the oldest");
+    // Behind the back of the program: the timer finds it.
+    api.app
+        .store()
+        .execute_raw("UPDATE stock_items SET on_hand = on_hand + 2")
+        .await
+        .unwrap();
+    api.app.store().execute_raw("INSERT INTO movements (stock_item_id, kind, on_hand_delta, reserved_delta, on_hand_after, reserved_after, actor, created_at) SELECT id, 'receipt', 2, 0, on_hand, reserved, 'test', 0 FROM stock_items").await.unwrap();
+    api.tick("orders_backfill").await.expect(200);
+    let second = api.get(&waiting[1].0).await.body();
+    assert_eq!(
+        (&second["lines"][0]["reserved"], &second["reason"]),
+        (&json!(5), &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn an_order_beyond_the_stock_is_rejected_and_one_can_be_cancelled() {
     let api = Api::new().await;
     let (product, item) = api.product("TEA", 10, 0).await;
@@ -125,7 +319,13 @@ async fn orders_that_cannot_be_are_refused() {
 #[tokio::test]
 async fn the_timers_answer_as_the_host_expects() {
     let api = Api::new().await;
-    for function in ["stock_sweep", "orders_expire", "outbox_relay", "stock_reconcile"] {
+    for function in [
+        "stock_sweep",
+        "orders_expire",
+        "orders_backfill",
+        "outbox_relay",
+        "stock_reconcile",
+    ] {
         let answer = api.tick(function).await.expect(200);
         let body = answer.body();
         assert_eq!(answer.header("content-type"), Some("application/json"), "{function}");
