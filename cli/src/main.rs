@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     init_logging();
     let output = Output { json: arguments.json };
-    match run(&arguments, output).await {
+    match Box::pin(run(&arguments, output)).await {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             output.failure(&failure);
