@@ -357,6 +357,11 @@ fn the_program_takes_the_settings() {
             let is_hosts = name.starts_with("AzureWebJobsStorage__");
             assert!(is_hosts || documented.contains(&format!("| `{name}` |")), "{name}");
         }
+        // What outlives a pod is kept outside it, and what pods share is counted in one place.
+        for name in ["DATABASE_URL", "COSMOS_ENDPOINT", "BLOB_STORAGE_ENDPOINT"] {
+            assert!(settings.contains_key(name), "{environment}: {name}");
+        }
+        assert_eq!(settings.contains_key("REDIS_URL"), environment != "dev");
         assert_eq!(settings["ENVIRONMENT"], environment);
         assert_eq!(settings["MIGRATE_ON_START"], "false");
         let mut check = Command::new(program("inventory"));
