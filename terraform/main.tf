@@ -63,6 +63,7 @@ module "storage" {
   public_network_access_enabled = var.public_network_access_enabled
   allowed_ip_addresses          = var.allowed_ip_addresses
   files_retention_days          = var.files_retention_days
+  backup_retention_days         = var.postgresql.backup_retention_days
 }
 
 module "key_vault" {

@@ -11,7 +11,7 @@ pub fn known(app: &App) -> Vec<Known> {
 /// The migrations that the database has, the first one first.
 ///
 /// # Errors
-/// When the database is away, or was never migrated.
+/// When the database is away.
 pub async fn applied(app: &App) -> Result<Vec<Applied>, Error> {
     Ok(app.store().applied_migrations().await?)
 }

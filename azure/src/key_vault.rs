@@ -1,4 +1,4 @@
-//! Reading secrets from Azure Key Vault.
+//! Reading secrets from Azure Key Vault, and giving them a new version.
 //!
 //! Nothing is tried again here: whoever keeps secrets asks again anyway, and knows when. What the vault said about
 //! waiting is in the error.
@@ -10,10 +10,10 @@ use azure_core::{
 };
 use azure_security_keyvault_secrets::{
     ResourceExt as _, SecretClient, SecretClientOptions,
-    models::{SecretAttributes, SecretClientGetSecretOptions, SecretProperties},
+    models::{SecretAttributes, SecretClientGetSecretOptions, SecretProperties, SetSecretParameters},
 };
 use futures_util::TryStreamExt as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::{str::FromStr, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
@@ -71,7 +71,7 @@ impl Default for KeyVaultOptions {
     }
 }
 
-/// Why a secret was not read.
+/// Why a secret was not read or put.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyVaultError {
     /// Too many requests, or the vault is busy.
@@ -82,8 +82,8 @@ pub enum KeyVaultError {
         /// How long it wants to be left alone, where it says so.
         retry_after: Option<Duration>,
     },
-    /// The vault does not let us read the secret.
-    #[error("Key Vault does not let us read {name} ({status} {code})")]
+    /// The vault does not let us at the secret.
+    #[error("Key Vault does not let us at {name} ({status} {code})")]
     Denied {
         /// The secret.
         name: String,
@@ -116,7 +116,20 @@ impl KeyVaultError {
     }
 }
 
-/// A vault to read secrets from. The client is made with the first question.
+/// What a vault says of a secret without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFacts {
+    /// How many versions there are; at most 500 are counted.
+    pub versions: usize,
+    /// When the current version was made.
+    pub created: Option<OffsetDateTime>,
+    /// When the current version ends, where it does.
+    pub expires: Option<OffsetDateTime>,
+    /// Whether the current version can be read.
+    pub is_enabled: bool,
+}
+
+/// A vault of secrets. The client is made with the first question.
 pub struct KeyVault {
     url: VaultUrl,
     credential: Arc<dyn TokenCredential>,
@@ -175,6 +188,36 @@ impl KeyVault {
         self.limited(both).await
     }
 
+    /// What is known of a secret; `None` where there is no such secret. Its value is not read.
+    pub async fn facts(&self, name: &str) -> Result<Option<SecretFacts>, KeyVaultError> {
+        let versions = self.limited(self.versions(name)).await?;
+        let mut attributes: Vec<_> = versions.into_iter().filter_map(|version| version.attributes).collect();
+        attributes.sort_by_key(|attributes| attributes.created);
+        let count = attributes.len();
+        Ok(attributes.pop().map(|current| SecretFacts {
+            versions: count,
+            created: current.created,
+            expires: current.expires,
+            is_enabled: current.enabled != Some(false),
+        }))
+    }
+
+    /// Gives a secret a new version, the current one from now on; makes the secret where there is none.
+    pub async fn put(&self, name: &str, value: &SecretString) -> Result<(), KeyVaultError> {
+        let put = async {
+            let parameters = SetSecretParameters {
+                value: Some(value.expose_secret().to_owned()),
+                ..SetSecretParameters::default()
+            };
+            let content = parameters
+                .try_into()
+                .map_err(|_| KeyVaultError::Unexpected(format!("no request can be made of {name}")))?;
+            let put = self.client().await?.set_secret(name, content, None).await;
+            put.map(|_| ()).map_err(|error| failure(name, &error))
+        };
+        self.limited(put).await
+    }
+
     async fn client(&self) -> Result<&SecretClient, KeyVaultError> {
         self.client
             .get_or_try_init(async || {
@@ -220,12 +263,7 @@ impl KeyVault {
 
     /// Which version was current before this one, where it is still good.
     async fn previous(&self, name: &str, current: &Found) -> Result<Option<String>, KeyVaultError> {
-        let pages = self.client().await?.list_secret_properties_versions(name, None);
-        let versions = pages.map_err(|error| failure(name, &error))?;
-        let versions: Vec<SecretProperties> = futures_util::StreamExt::take(versions, VERSIONS_MAX)
-            .try_collect()
-            .await
-            .map_err(|error| failure(name, &error))?;
+        let versions = self.versions(name).await?;
         let now = OffsetDateTime::now_utc();
         let before = versions.into_iter().filter_map(|properties| {
             let version = properties.resource_id().ok()?.version?;
@@ -237,6 +275,20 @@ impl KeyVault {
         Ok(last
             .filter(|(attributes, _)| is_good(attributes, now))
             .map(|(_, version)| version))
+    }
+
+    /// All versions, in no order; none where there is no such secret.
+    async fn versions(&self, name: &str) -> Result<Vec<SecretProperties>, KeyVaultError> {
+        let pages = self.client().await?.list_secret_properties_versions(name, None);
+        let versions = pages.map_err(|error| failure(name, &error))?;
+        match futures_util::StreamExt::take(versions, VERSIONS_MAX)
+            .try_collect()
+            .await
+        {
+            Ok(versions) => Ok(versions),
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(Vec::new()),
+            Err(error) => Err(failure(name, &error)),
+        }
     }
 
     async fn limited<T>(&self, question: impl Future<Output = Result<T, KeyVaultError>>) -> Result<T, KeyVaultError> {

@@ -11,7 +11,7 @@ pub use azure_core::{credentials::TokenCredential, http::Transport};
 pub use blob_storage::{BlobAccount, BlobAccountError, BlobError, BlobStorage};
 pub use credential::credential;
 pub use event_history::{EventHistory, EventHistoryOptions, HistoryError, HistoryEvent};
-pub use key_vault::{KeyVault, KeyVaultError, KeyVaultOptions, VaultUrl, VaultUrlError};
+pub use key_vault::{KeyVault, KeyVaultError, KeyVaultOptions, SecretFacts, VaultUrl, VaultUrlError};
 pub use service_bus::{
     OutgoingMessage, SendError, ServiceBus, ServiceBusConnection, ServiceBusConnectionError, ServiceBusOptions,
     ServiceBusTransport,

@@ -5,7 +5,7 @@ use crate::{
     failure::Failure,
 };
 use clap::{Args, Parser, Subcommand};
-use inventory_app::clock;
+use inventory_app::{clock, secrets::Secret};
 use inventory_domain::{Role, Timestamp, file_job::ExportKind, parked::ParkReason};
 use std::path::PathBuf;
 
@@ -119,8 +119,8 @@ pub(crate) enum Command {
     /// Says whether the previous release could take over again without touching the database.
     ///
     /// Migrations expand: they add, and leave alone what a release before them reads and writes. This looks at the migrations that
-    /// the database has and the previous release does not know, and fails where one of them contracts (drops, renames, or demands
-    /// something). Without a previous release it holds the database's migrations against this program's.
+    /// the database has, or gets from this program, and the previous release does not know, and fails where one of them contracts
+    /// (drops, renames, or demands something). Without a previous release it holds the database's migrations against this program's.
     RollbackCheck(RollbackCheck),
     /// Logs of the handler.
     #[command(subcommand)]
@@ -143,6 +143,16 @@ pub(crate) enum Command {
     /// People who sign in with a password.
     #[command(subcommand)]
     Users(Users),
+    /// Deploys the whole stack of --env from a desk, by the steps that the pipelines take: infrastructure (its plan is shown and asked
+    /// about), backup and schema, package, verification, main flow and baseline. Where something fails, production is as it was.
+    ///
+    /// Needs the repository, git, Terraform, jq and an Azure CLI that is signed in, inside the environment's network. Exit code 1: it
+    /// did not succeed; what was done is in the report and in the log of deployments.
+    Deploy(Deploy),
+    /// Secrets in the Key Vault that AZURE_KEYVAULT_URL names, by this machine's identity or the login of the Azure CLI. No value is
+    /// ever printed.
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// The settings that the handler starts with.
     #[command(subcommand)]
     Settings(Settings),
@@ -462,6 +472,89 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 fn role(text: &str) -> Result<Role, String> {
     Role::grantable(text).ok_or_else(|| "one of viewer, clerk, manager, admin".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// The package, as `cargo xtask package` makes it.
+    #[arg(long, value_name = "ZIP", default_value = "target/inventory-functions.zip")]
+    pub(crate) package: PathBuf,
+    /// The repository: Terraform and the pipelines' scripts.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub(crate) repository: PathBuf,
+    /// Names the steps and takes none.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Leaves the infrastructure as it is.
+    #[arg(long)]
+    pub(crate) without_infrastructure: bool,
+    /// Applies the plan without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// As whom the schema is migrated: your role in the database.
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) database_role: Option<String>,
+    /// The schema may lose what the running release needs: going back then needs a restore.
+    #[arg(long)]
+    pub(crate) contract: bool,
+    /// The slot beside production.
+    #[arg(long, value_name = "NAME", default_value = "next")]
+    pub(crate) slot: String,
+    /// Where the slot answers, if not at its own address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) slot_url: Option<String>,
+    /// Percent of the requests that the slot gets, one step after the other.
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_value = "10,25,50,100", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) shares: Vec<u8>,
+    /// How long the alerts' queries are asked after each step.
+    #[arg(long, value_name = "MINUTES", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub(crate) watch_minutes: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Lists what the handler reads: whether it is there and good, its versions, its age. Exit code 1: one cannot be read.
+    List,
+    /// Makes a new value and puts it into the vault. Running handlers take it over by themselves, and nobody is interrupted.
+    ///
+    /// `jwt-keys`: the former key stays good until its version is disabled. `database-password`: a password of --role, put into the
+    /// vault first and then into PostgreSQL, where --database-url comes in as somebody who may; when that fails, run it again.
+    /// `webhook-master-key`: made where there is none, never replaced, since what is sealed under it could not be opened again.
+    Rotate {
+        /// jwt-keys, database-password or webhook-master-key.
+        #[arg(value_parser = secret)]
+        secret: Secret,
+        /// What the new key of `jwt-keys` is; as the current one where it is not given.
+        #[arg(long, value_name = "ALGORITHM")]
+        algorithm: Option<KeyAlgorithm>,
+        /// Whose password it is.
+        #[arg(long, value_name = "ROLE", required_if_eq("secret", "database-password"))]
+        role: Option<String>,
+    },
+    /// Writes what the vault holds into the Values of a local.settings.json, for work on a desk with an environment's own secrets.
+    ///
+    /// Other values stay. The file is readable by its owner only afterwards.
+    Sync {
+        /// The file, which must be there.
+        #[arg(default_value = "local.settings.json")]
+        file: PathBuf,
+    },
+}
+
+/// What signs a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KeyAlgorithm {
+    /// A shared secret.
+    Hs256,
+    /// A private key on the curve P-256.
+    Es256,
+}
+
+fn secret(text: &str) -> Result<Secret, String> {
+    Secret::named(text).ok_or_else(|| {
+        let names: Vec<_> = Secret::ALL.iter().map(|secret| secret.name()).collect();
+        format!("one of {}", names.join(", "))
+    })
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,14 +17,24 @@ pub(crate) async fn open_new(url: Option<&str>) -> Result<App, Failure> {
 }
 
 /// Opens a database of which only the server or the engine matters.
-pub(crate) async fn open_server(url: Option<&str>) -> Result<App, Failure> {
-    let app = App::build(Settings::for_cli(url)?)?;
+pub(crate) async fn open_server(settings: Settings) -> Result<App, Failure> {
+    let app = App::build(settings)?;
     app.prepare().await?;
     Ok(app)
 }
 
 /// Opens a database that must be there with its present schema.
 pub(crate) async fn open(url: Option<&str>) -> Result<App, Failure> {
+    let app = open_older(url).await?;
+    match app.store().is_migrated().await {
+        Ok(true) => Ok(app),
+        Ok(false) => Err(Failure::NotMigrated),
+        Err(error) => Err(inventory_app::Error::from(error).into()),
+    }
+}
+
+/// Opens a database that must be there, with whatever schema.
+pub(crate) async fn open_older(url: Option<&str>) -> Result<App, Failure> {
     let settings = Settings::for_cli(url)?;
     // SQLite would make an empty database of a mistyped path.
     if let Some(file) = sqlite_file(&settings.database.url).filter(|file| !file.exists()) {
@@ -35,11 +45,7 @@ pub(crate) async fn open(url: Option<&str>) -> Result<App, Failure> {
     }
     let app = App::build(settings)?;
     app.prepare().await?;
-    match app.store().is_migrated().await {
-        Ok(true) => Ok(app),
-        Ok(false) => Err(Failure::NotMigrated),
-        Err(error) => Err(inventory_app::Error::from(error).into()),
-    }
+    Ok(app)
 }
 
 /// Who does it, for the audit trail.

@@ -1,6 +1,6 @@
 //! Why a command did not do its work.
 
-use inventory_app::{Error, SettingsError};
+use inventory_app::{Error, SettingsError, secrets::VaultError};
 use std::fmt;
 
 /// Why a command did not do its work; decides the exit code.
@@ -58,6 +58,18 @@ impl From<Error> for Failure {
             Error::Refused(refusal) => Self::Refused(refusal.to_string()),
             Error::Unavailable => Self::Unavailable("the database is not available".to_owned()),
             error => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Denied { .. } | VaultError::Credential(_) => Self::Refused(error.to_string()),
+            VaultError::Busy { .. } | VaultError::Unreachable(_) | VaultError::TimedOut => {
+                Self::Unavailable(error.to_string())
+            }
+            VaultError::Unexpected(_) => Self::Internal(error.to_string()),
         }
     }
 }

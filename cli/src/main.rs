@@ -45,7 +45,7 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
     is_meant(environment, std::env::var("ENVIRONMENT").ok().as_deref())?;
     match &arguments.command {
         Command::Migrate { backup } => commands::migrate::run(url, backup.as_deref(), environment, output).await,
-        Command::Backup(command) => commands::backup::run(url, command, environment, output).await,
+        Command::Backup(command) => Box::pin(commands::backup::run(url, command, environment, output)).await,
         Command::Restore { file, overwrite } => commands::restore::run(url, file, *overwrite, output).await,
         Command::Drill(arguments) => Box::pin(commands::drill::run(url, arguments, output)).await,
         Command::Baseline(command) => commands::baseline::run(command, environment, output).await,
@@ -62,8 +62,10 @@ async fn run(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Command::Reconcile { fix } => commands::reconcile::run(url, *fix, output).await,
         Command::EraseCustomer { customer } => commands::erase_customer::run(url, customer, output).await,
         Command::Parked(command) => commands::parked::run(url, command, output).await,
-        Command::Clients(command) => commands::accounts::clients(url, command, output).await,
-        Command::Users(command) => commands::accounts::users(url, command, output).await,
+        Command::Clients(command) => Box::pin(commands::accounts::clients(url, command, output)).await,
+        Command::Users(command) => Box::pin(commands::accounts::users(url, command, output)).await,
+        Command::Deploy(arguments) => Box::pin(commands::deploy::run(url, arguments, environment, output)).await,
+        Command::Secrets(command) => Box::pin(commands::secrets::run(url, command, output)).await,
         Command::Settings(command) => commands::settings::run(url, command, output),
     }
 }

@@ -9,6 +9,7 @@
 //! | [`timers`], [`servicebus_trigger`] | what calls functions besides HTTP |
 //! | [`servicebus`] | the broker and its AMQP door |
 //! | [`admin`] | the host's own addresses |
+//! | [`examples`] | calls that lie beside an app, ready to be sent |
 //! | [`host`] | all of it together |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -18,12 +19,14 @@ pub mod cli;
 pub mod config;
 mod connection;
 pub mod console;
+pub mod examples;
 pub mod handler;
 pub mod host;
 pub mod http;
 pub mod invocation;
 pub mod servicebus;
 pub mod servicebus_trigger;
+pub mod tap;
 pub mod timers;
 pub mod watch;
 

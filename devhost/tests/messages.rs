@@ -4,6 +4,9 @@
 
 mod support;
 
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::Full;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -186,4 +189,102 @@ async fn a_handler_that_is_killed_again_and_again_loses_nothing() {
         );
     }
     assert_eq!(host.counts("orders").await.1, 0);
+}
+
+#[tokio::test]
+async fn messages_are_shown_purged_and_resubmitted_over_http() {
+    let app = App::new()
+        .queue("one", "orders", json!({}))
+        .setting("AzureWebJobs.one.Disabled", "1");
+    let host = app.start().await;
+    let far = "2126-01-01T00:00:00Z";
+    host.message(
+        "orders",
+        json!([
+            {"body": "text", "messageId": "m-1", "subject": "s", "applicationProperties": {"n": 1}},
+            {"bodyBase64": "/w==", "messageId": "m-2"},
+            {"body": "later", "messageId": "m-3", "scheduledEnqueueTime": far},
+        ]),
+    )
+    .await;
+    let active = host.get("/_devhost/servicebus/orders/messages").await.json();
+    assert_eq!((&active["state"], &active["total"]), (&json!("active"), &json!(2)));
+    let first = &active["messages"][0];
+    for (field, value) in [
+        ("messageId", json!("m-1")),
+        ("body", json!("text")),
+        ("bodyBytes", json!(4)),
+        ("subject", json!("s")),
+        ("applicationProperties", json!({"n": 1})),
+        ("deliveryCount", json!(0)),
+    ] {
+        assert_eq!(first[field], value, "{field}: {first}");
+    }
+    assert_eq!(active["messages"][1]["bodyBase64"], "/w==");
+    let page = host
+        .get("/_devhost/servicebus/orders/messages?state=active&skip=1&count=1")
+        .await
+        .json();
+    assert_eq!(page["messages"][0]["messageId"], "m-2");
+    let scheduled = host
+        .get("/_devhost/servicebus/orders/messages?state=scheduled")
+        .await
+        .json();
+    assert_eq!(scheduled["messages"][0]["scheduledEnqueueTime"], far);
+
+    let delete = |state: &str| {
+        let url = host.url(&format!("/_devhost/servicebus/orders/messages{state}"));
+        Request::delete(url).body(Full::<Bytes>::default()).unwrap()
+    };
+    assert_eq!(
+        host.send(delete("")).await.status,
+        StatusCode::BAD_REQUEST,
+        "of what state?"
+    );
+    assert_eq!(host.send(delete("?state=active")).await.json(), json!({"purged": 2}));
+    assert_eq!(host.send(delete("?state=scheduled")).await.json(), json!({"purged": 1}));
+    for (path, body, status) in [
+        ("orders/resubmit", "{}", StatusCode::BAD_REQUEST),
+        (
+            "orders/resubmit",
+            r#"{"all": true, "sequenceNumbers": [1]}"#,
+            StatusCode::BAD_REQUEST,
+        ),
+        ("orders/resubmit", r#"{"sequenceNumbers": [1]}"#, StatusCode::CONFLICT),
+        ("nope/resubmit", r#"{"all": true}"#, StatusCode::NOT_FOUND),
+        ("orders/messages", "{}", StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        let answer = host.post(&format!("/_devhost/servicebus/{path}"), body).await;
+        assert_eq!(answer.status, status, "{path} {body}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_resubmitted_over_http() {
+    let app = App::new()
+        .queue("one", "orders", json!({}))
+        .function("sub", json!([{"type": "serviceBusTrigger", "name": "m", "topicName": "events", "subscriptionName": "s", "connection": "SB"}]));
+    let mut host = app.start().await;
+    for (function, entity, path) in [("one", "orders", "orders"), ("sub", "events", "events/Subscriptions/s")] {
+        host.message(entity, json!({"body": "fail", "messageId": "bad"})).await;
+        for count in 1..=10 {
+            let call = host.envelope(function).await;
+            assert_eq!(call["envelope"]["Metadata"]["DeliveryCount"], count.to_string());
+        }
+        let url = format!("/_devhost/servicebus/{path}");
+        let dead = loop {
+            let dead = host.get(&format!("{url}/messages?state=deadletter")).await.json();
+            // The tenth call has ended; giving its message up takes the host a moment longer.
+            if dead["total"] == 1 {
+                break dead;
+            }
+        };
+        let dead = &dead["messages"][0];
+        assert_eq!(dead["deadLetterReason"], "MaxDeliveryCountExceeded");
+        let body = json!({"sequenceNumbers": [dead["sequenceNumber"]]}).to_string();
+        let answer = host.post(&format!("{url}/resubmit"), body).await;
+        assert_eq!(answer.json()["resubmitted"], 1);
+        let call = host.envelope(function).await;
+        assert_eq!(call["envelope"]["Metadata"]["DeliveryCount"], "1");
+    }
 }

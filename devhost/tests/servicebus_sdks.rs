@@ -154,7 +154,7 @@ async fn check_messages(bus: &Bus, report: &Value, list_body: &str) {
         EntityCounts {
             active: 1 + 10 + 1_000 + 1_000 + 1 + 1,
             scheduled: 1,
-            dead_lettered: 0
+            ..EntityCounts::default()
         }
     );
     let soon = &orders["soon"];

@@ -35,6 +35,7 @@ locals {
         API_URL                 = local.outputs[name].api_url
         APPLICATION_INSIGHTS_ID = local.outputs[name].application_insights_id
         PACKAGES_URL            = local.outputs[name].packages_container_url
+        KEY_VAULT               = local.outputs[name].key_vault_name
         # By the administrators' role, not the app's.
         DATABASE_DIRECT_URL = replace(local.outputs[name].database_direct_url, "/\\/\\/[^@]*@/", "//${environment.database_role}@")
       }

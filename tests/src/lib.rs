@@ -1,6 +1,7 @@
 //! What tests of every package share.
 
 pub mod azurite;
+pub mod browser;
 pub mod collector;
 pub mod credential;
 pub mod handler;

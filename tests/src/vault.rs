@@ -1,10 +1,10 @@
-//! A Key Vault for tests: HTTPS under an authority of its own, speaking the part of the REST interface that reads
+//! A Key Vault for tests: HTTPS under an authority of its own, speaking the part of the REST interface that reads and sets
 //! secrets, with faults on demand.
 //! <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret>
 
 use crate::tls::Authority;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use inventory_azure::{KeyVaultOptions, Transport, VaultUrl};
 use serde_json::{Value, json};
@@ -54,11 +54,27 @@ struct State {
     versions: i64,
 }
 
+impl State {
+    fn put(&mut self, name: &str, value: &str) {
+        self.versions += 1;
+        let version = Version {
+            id: format!("{:032x}", self.versions),
+            value: value.to_owned(),
+            created: 1_700_000_000 + self.versions,
+            enabled: true,
+            expires: None,
+        };
+        self.secrets.entry(name.to_owned()).or_default().push(version);
+    }
+}
+
 /// A vault. Dropped: gone.
 #[derive(Debug)]
 pub struct TestVault {
     authority: Authority,
     address: SocketAddr,
+    /// What it calls itself: a host, perhaps with a port.
+    host: String,
     acceptor: TlsAcceptorDebug,
     state: Arc<Mutex<State>>,
     requests: Arc<watch::Sender<Vec<String>>>,
@@ -86,8 +102,19 @@ impl Drop for TestVault {
 impl TestVault {
     /// A vault that takes `token` and is reached by nobody before [`TestVault::start`].
     pub fn new(token: &str) -> Self {
+        Self::with_host(token, None)
+    }
+
+    /// A vault that answers, and calls itself `host`: for those who come through a proxy.
+    pub fn named(token: &str, host: &str) -> Self {
+        let mut vault = Self::with_host(token, Some(host));
+        vault.start();
+        vault
+    }
+
+    fn with_host(token: &str, host: Option<&str>) -> Self {
         let authority = Authority::new();
-        let identity = authority.issue("127.0.0.1");
+        let identity = authority.issue(host.unwrap_or("127.0.0.1"));
         // Bound, so that nobody else gets the port, and refusing connections while it does not listen.
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
@@ -95,6 +122,7 @@ impl TestVault {
         Self {
             authority,
             address,
+            host: host.map_or_else(|| address.to_string(), str::to_owned),
             acceptor: TlsAcceptorDebug(identity.acceptor()),
             state: Arc::new(Mutex::new(State {
                 token: token.to_owned(),
@@ -122,7 +150,7 @@ impl TestVault {
             self.acceptor.0.clone(),
             Arc::clone(&self.state),
             Arc::clone(&self.requests),
-            self.address,
+            self.host.clone(),
         )));
     }
 
@@ -133,7 +161,24 @@ impl TestVault {
 
     /// Its address as a setting has it.
     pub fn address_text(&self) -> String {
-        format!("https://{}", self.address)
+        format!("https://{}", self.host)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The authority that its certificate is of, in PEM.
+    pub fn authority(&self) -> String {
+        self.authority.certificate()
+    }
+
+    /// The values of a secret, the oldest first.
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let state = lock(&self.state);
+        let versions = state.secrets.get(name).map(Vec::as_slice).unwrap_or_default();
+        versions.iter().map(|version| version.value.clone()).collect()
     }
 
     /// How a client trusts it.
@@ -152,16 +197,7 @@ impl TestVault {
 
     /// Adds a version of a secret, the current one from now on.
     pub fn put(&self, name: &str, value: &str) {
-        let mut state = lock(&self.state);
-        state.versions += 1;
-        let version = Version {
-            id: format!("{:032x}", state.versions),
-            value: value.to_owned(),
-            created: 1_700_000_000 + state.versions,
-            enabled: true,
-            expires: None,
-        };
-        state.secrets.entry(name.to_owned()).or_default().push(version);
+        lock(&self.state).put(name, value);
     }
 
     /// Removes a secret.
@@ -223,19 +259,20 @@ async fn serve(
     acceptor: TlsAcceptor,
     state: Arc<Mutex<State>>,
     requests: Arc<watch::Sender<Vec<String>>>,
-    address: SocketAddr,
+    host: String,
 ) {
     // Connections end with the vault.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let (acceptor, state, requests) = (acceptor.clone(), Arc::clone(&state), Arc::clone(&requests));
+        let host = host.clone();
         connections.spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
             let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-                let (state, requests) = (Arc::clone(&state), Arc::clone(&requests));
-                async move { Ok::<_, Infallible>(answer(&state, &requests, &request, address).await) }
+                let (state, requests, host) = (Arc::clone(&state), Arc::clone(&requests), host.clone());
+                async move { Ok::<_, Infallible>(answer(&state, &requests, request, &host).await) }
             });
             // A client that goes away is none of our business.
             let _ = hyper::server::conn::http1::Builder::new()
@@ -248,8 +285,8 @@ async fn serve(
 async fn answer(
     state: &Mutex<State>,
     requests: &watch::Sender<Vec<String>>,
-    request: &Request<hyper::body::Incoming>,
-    address: SocketAddr,
+    request: Request<hyper::body::Incoming>,
+    host: &str,
 ) -> Response<Full<bytes::Bytes>> {
     let path = request.uri().path().to_owned();
     let given = request
@@ -290,11 +327,28 @@ async fn answer(
     }
     let mut parts = path.trim_matches('/').split('/');
     let (kind, name, version) = (parts.next(), parts.next().unwrap_or_default(), parts.next());
+    if request.method() == http::Method::PUT {
+        let name = name.to_owned();
+        let Ok(sent) = request.into_body().collect().await else {
+            return error(400, "BadParameter", None);
+        };
+        let sent: Value = serde_json::from_slice(&sent.to_bytes()).unwrap_or_default();
+        let Some(value) = sent["value"].as_str() else {
+            return error(400, "BadParameter", None);
+        };
+        let mut state = lock(state);
+        state.put(&name, value);
+        let id = format!("https://{host}/secrets/{name}/{:032x}", state.versions);
+        return body(
+            200,
+            &json!({ "value": value, "id": id, "attributes": { "enabled": true } }),
+        );
+    }
     let state = lock(state);
     let Some(versions) = state.secrets.get(name).filter(|_| kind == Some("secrets")) else {
         return error(404, "SecretNotFound", None);
     };
-    let id = |version: &Version| format!("https://{address}/secrets/{name}/{}", version.id);
+    let id = |version: &Version| format!("https://{host}/secrets/{name}/{}", version.id);
     let attributes = |version: &Version| json!({ "enabled": version.enabled, "created": version.created, "updated": version.created, "exp": version.expires });
     if version == Some("versions") {
         let list: Vec<Value> = versions
@@ -311,7 +365,7 @@ async fn answer(
             .unwrap_or(0);
         let next = (after + 1 < list.len()).then(|| {
             format!(
-                "https://{address}/secrets/{name}/versions?api-version=7.6&$skiptoken={}",
+                "https://{host}/secrets/{name}/versions?api-version=7.6&$skiptoken={}",
                 after + 1
             )
         });

@@ -5,9 +5,12 @@
 //! Without a Key Vault the values are those of the settings; with one, a keeper brings them from there again and again.
 
 mod keeper;
+mod operator;
 mod vault;
 
+pub use inventory_azure::KeyVaultError as VaultError;
 pub(crate) use keeper::Keeper;
+pub use operator::{Secret, State, Vault};
 pub use secrecy::{ExposeSecret, SecretString};
 
 use crate::health::Health;

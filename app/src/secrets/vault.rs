@@ -5,11 +5,11 @@ use inventory_azure::{KeyVault, KeyVaultError};
 use secrecy::ExposeSecret as _;
 
 /// Secrets are named as the settings are, in lower case and with `-` for `_` (a vault's names know no `_`).
-const DATABASE_URL: &str = "database-url";
-const DATABASE_PASSWORD: &str = "database-password";
-const JWT_KEYS: &str = "jwt-keys";
-const WEBHOOK_MASTER_KEY: &str = "webhook-master-key";
-const REDIS_URL: &str = "redis-url";
+pub(super) const DATABASE_URL: &str = "database-url";
+pub(super) const DATABASE_PASSWORD: &str = "database-password";
+pub(super) const JWT_KEYS: &str = "jwt-keys";
+pub(super) const WEBHOOK_MASTER_KEY: &str = "webhook-master-key";
+pub(super) const REDIS_URL: &str = "redis-url";
 
 /// Why the secrets were not read. Never shows one.
 #[derive(Debug, thiserror::Error)]

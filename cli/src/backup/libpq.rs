@@ -6,10 +6,13 @@ use inventory_app::secrets::{ExposeSecret as _, SecretString};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use std::{process::Stdio, time::Duration};
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt as _, process::Command};
 
 /// What may be set around us and would change where we go.
 const NOT_OURS: [&str; 4] = ["PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR", "PGOPTIONS"];
+
+/// How long a script may take.
+const FEED_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A database on a server.
 pub(crate) struct Server {
@@ -155,6 +158,32 @@ pub(super) async fn run(mut command: Command, name: &str, timeout: Duration) -> 
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
     Err(failed(name, &output.stderr))
+}
+
+/// Has `psql` execute a script that a command line would show to everybody.
+pub(crate) async fn feed(server: &Server, script: &str) -> Result<(), Failure> {
+    let mut psql = server.command("psql")?;
+    psql.args(["-X", "-q", "--no-password", "-v", "ON_ERROR_STOP=1", "-f", "-"])
+        .stdin(Stdio::piped());
+    let mut child = psql
+        .spawn()
+        .map_err(|error| Failure::Internal(format!("psql: {error}")))?;
+    let done = async {
+        if let Some(mut into) = child.stdin.take() {
+            // `psql` that has stopped takes no more; its own words say why.
+            drop(into.write_all(script.as_bytes()).await);
+        }
+        child.wait_with_output().await
+    };
+    let output = tokio::time::timeout(FEED_TIMEOUT, done)
+        .await
+        .map_err(|_| Failure::Unavailable("psql took too long".to_owned()))?
+        .map_err(|error| Failure::Internal(format!("psql: {error}")))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(failed("psql", &output.stderr))
+    }
 }
 
 /// What a program said last.

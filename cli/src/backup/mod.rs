@@ -1,7 +1,7 @@
 //! Backups: PostgreSQL's by its own programs, SQLite's by itself.
 
 mod directory;
-mod libpq;
+pub(crate) mod libpq;
 mod postgres;
 mod programs;
 mod sqlite;

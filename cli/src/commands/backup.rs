@@ -10,6 +10,7 @@ use crate::{
     output::Output,
     progress,
 };
+use inventory_app::Settings;
 use std::path::Path;
 
 pub(crate) async fn run(
@@ -20,7 +21,7 @@ pub(crate) async fn run(
 ) -> Result<u8, Failure> {
     match command {
         Backup::Create { path } => create(url, path, environment, output).await,
-        Backup::Verify { file } => verify(url, file, output).await,
+        Backup::Verify { file } => Box::pin(verify(url, file, output)).await,
     }
 }
 
@@ -40,7 +41,7 @@ async fn create(url: Option<&str>, path: &Path, environment: Option<&str>, outpu
 
 /// Restores into a database of its own beside the one named, which is not touched.
 async fn verify(url: Option<&str>, file: &Path, output: Output) -> Result<u8, Failure> {
-    let app = database::open_server(url).await?;
+    let app = database::open_server(Settings::for_cli(url)?).await?;
     let directory = Directory::new()?;
     let scratch = Place::of(&app)?.scratch(&directory).await?;
     let spinner = progress::spinner("restoring into a database of its own");

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod backup;
 pub(crate) mod baseline;
+pub(crate) mod deploy;
 pub(crate) mod document;
 pub(crate) mod dora;
 pub(crate) mod drill;
@@ -17,6 +18,7 @@ pub(crate) mod parked;
 pub(crate) mod reconcile;
 pub(crate) mod restore;
 pub(crate) mod rollback_check;
+pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod smoke;
 pub(crate) mod verify;

@@ -35,7 +35,7 @@ struct Report {
 }
 
 pub(crate) async fn run(url: Option<&str>, arguments: &RollbackCheck, output: Output) -> Result<u8, Failure> {
-    let app = database::open(url).await?;
+    let app = database::open_older(url).await?;
     let known = migrations::known(&app);
     let applied = migrations::applied(&app).await;
     app.shutdown().await;
@@ -105,7 +105,7 @@ impl Migration {
             State::Failed => vec![format!("{name} was begun and not finished")],
             State::Unknown => vec![format!("{name} is of a newer program, which is the one to ask")],
         };
-        if self.state == State::Applied && self.is_in_previous == Some(false) {
+        if matches!(self.state, State::Applied | State::Pending) && self.is_in_previous == Some(false) {
             let contracts =
                 |statement: &String| format!("{name} is unknown to the previous release and contracts: {statement}");
             problems.extend(self.contractions.iter().map(contracts));

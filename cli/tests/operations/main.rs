@@ -3,7 +3,9 @@
 
 mod analysis;
 mod backup;
+mod deploy;
 mod deployment;
 mod document;
 mod release;
+mod secrets;
 mod support;

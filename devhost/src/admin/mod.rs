@@ -1,11 +1,16 @@
 //! The host's own addresses: those of the Functions host under `/admin`, and those of this host alone under `/_devhost`.
 
 mod functions;
+mod guard;
 mod host;
+mod messages;
+mod overview;
 mod own;
+mod page;
 mod send;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,13 +24,15 @@ use uuid::Uuid;
 use crate::config::{Function, FunctionProblem};
 use crate::http::{HostBody, empty, json_response};
 use crate::invocation::{History, Invoker};
-use crate::servicebus::Broker;
+use crate::servicebus::{Broker, BrokerError};
 use crate::timers::TimerBoard;
 
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// What these addresses tell about and act on.
 pub struct Admin {
+    /// The folder of the app.
+    pub root: PathBuf,
     /// The functions that load.
     pub functions: Vec<Arc<Function>>,
     /// Those that do not.
@@ -57,11 +64,16 @@ impl Admin {
         };
         let path = head.uri.path().to_owned();
         let query = head.uri.query().unwrap_or_default();
-        if let Some(rest) = path.strip_prefix("/_devhost/") {
-            // Whoever can reach these can write into queues: nobody but this machine.
-            if !peer.is_loopback() {
-                return empty(StatusCode::NOT_FOUND);
+        if let Some(rest) = path.strip_prefix("/_devhost") {
+            if let Some(refusal) = guard::refusal(&head, peer) {
+                return refusal;
             }
+            if head.method == Method::GET
+                && let Some(file) = page::file(rest)
+            {
+                return file;
+            }
+            let rest = rest.trim_start_matches('/');
             return self
                 .own(&head.method, rest.trim_end_matches('/'), query, &body.to_bytes())
                 .await;
@@ -96,4 +108,16 @@ impl Admin {
 /// An answer that says what is wrong.
 fn refuse(status: StatusCode, message: &str) -> Response<HostBody> {
     json_response(status, &json!({"message": message}))
+}
+
+/// An answer that says why the broker refused.
+fn refuse_broker(error: &BrokerError) -> Response<HostBody> {
+    let status = match error {
+        BrokerError::NotFound(_) => StatusCode::NOT_FOUND,
+        BrokerError::NoSuchMessage { .. } => StatusCode::CONFLICT,
+        BrokerError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        BrokerError::Invalid(_) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    refuse(status, &error.to_string())
 }

@@ -16,8 +16,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::tap::Tap;
+
 /// What goes to the handler: an envelope, or the caller's body as it comes.
-pub type HandlerBody = Either<Full<Bytes>, Limited<Incoming>>;
+pub type HandlerBody = Either<Full<Bytes>, Tap<Limited<Incoming>>>;
 
 const MOST_TRIES: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

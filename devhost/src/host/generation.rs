@@ -133,6 +133,7 @@ impl Generation {
             .map(|route| (route.function.name.clone(), route.text.clone()))
             .collect();
         let admin = Admin {
+            root: app.root.clone(),
             functions,
             problems,
             base_url: around.base_url(),

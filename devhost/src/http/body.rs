@@ -6,8 +6,10 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use serde_json::Value;
 
+use crate::tap::Tap;
+
 /// What the host answers with: bytes of its own, or the handler's as they come.
-pub type HostBody = Either<Full<Bytes>, Incoming>;
+pub type HostBody = Either<Full<Bytes>, Tap<Incoming>>;
 
 /// A status and nothing else.
 pub fn empty(status: StatusCode) -> Response<HostBody> {

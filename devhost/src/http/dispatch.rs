@@ -56,7 +56,7 @@ async fn route(site: &Site, request: Request<Incoming>, peer: IpAddr) -> Respons
         return empty(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let path = request.uri().path();
-    if path.starts_with("/admin/") || path.starts_with("/_devhost/") {
+    if path.starts_with("/admin/") || path == "/_devhost" || path.starts_with("/_devhost/") {
         return site.admin.answer(request, peer).await;
     }
     let Some((route, params)) = site.router.find(request.method(), path) else {

@@ -12,7 +12,8 @@ use super::headers::drop_hop_by_hop;
 use super::proxy::run_raw;
 use super::{HostBody, Site, empty, query_pairs};
 use crate::config::Function;
-use crate::invocation::{HOST_VERSION, InvokeError};
+use crate::invocation::{HOST_VERSION, InvokeError, Side};
+use crate::tap::Kept;
 
 /// The product token that is added to the caller's.
 const PRODUCT: &str = "Azure-Functions-Host/4.1037.0";
@@ -31,7 +32,8 @@ pub(super) async fn forward(site: &Site, function: &Arc<Function>, request: Requ
     } else {
         Bytes::new()
     };
-    run_raw(site, function, id, async |limit| {
+    let asked = Side::request(&head.method, &head.uri, &head.headers, Kept::of(&body));
+    run_raw(site, function, id, asked, async |limit| {
         let mut headers = head.headers;
         drop_hop_by_hop(&mut headers);
         for name in [
@@ -71,7 +73,8 @@ pub(super) async fn forward(site: &Site, function: &Arc<Function>, request: Requ
             .map_err(|error| InvokeError::Body(error.to_string()))?
             .to_bytes();
         drop_hop_by_hop(&mut head.headers);
-        Ok(Response::from_parts(head, Either::Left(Full::new(body))))
+        let kept = Kept::of(&body);
+        Ok((Response::from_parts(head, Either::Left(Full::new(body))), kept))
     })
     .await
 }

@@ -6,7 +6,8 @@ use super::{HostBody, bytes_response};
 
 const PAGE: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Functions</title></head>\
 <body style=\"font-family: sans-serif; margin: 4rem auto; max-width: 40rem\"><h1>Your functions app is up and running</h1>\
-<p>This is the home page of the local host. The console lists the functions and their addresses.</p></body></html>\n";
+<p>This is the home page of the local host. The console lists the functions and their addresses;
+<a href=\"/_devhost\">/_devhost</a> shows what they do.</p></body></html>\n";
 
 /// The page.
 pub(super) fn page() -> Response<HostBody> {

@@ -16,7 +16,8 @@ use super::headers::drop_hop_by_hop;
 use super::{HostBody, Site, empty};
 use crate::config::Function;
 use crate::handler::{HandlerBody, SendError};
-use crate::invocation::{HOST_VERSION, InvokeError, Record};
+use crate::invocation::{HOST_VERSION, InvokeError, Record, Side};
+use crate::tap::{Kept, Tap};
 
 const HOST_VERSION_HEADER: HeaderName = HeaderName::from_static("x-azure-functions-hostversion");
 const INVOCATION_ID: HeaderName = HeaderName::from_static("x-azure-functions-invocationid");
@@ -36,11 +37,14 @@ pub(super) async fn proxy(
     peer: IpAddr,
 ) -> Response<HostBody> {
     let id = Uuid::new_v4();
-    run_raw(site, function, id, async |limit| {
-        let request = outgoing(request, id, peer, site.body_limit).map_err(InvokeError::Body)?;
+    let body = Kept::default();
+    let asked = Side::request(request.method(), request.uri(), request.headers(), body.clone());
+    run_raw(site, function, id, asked, async |limit| {
+        let request = outgoing(request, id, peer, site.body_limit, body).map_err(InvokeError::Body)?;
         let mut response = site.invoker.call(function, request, Some(limit)).await?.response;
         drop_hop_by_hop(response.headers_mut());
-        Ok(response.map(Either::Right))
+        let kept = Kept::default();
+        Ok((response.map(|body| Either::Right(Tap::new(body, kept.clone()))), kept))
     })
     .await
 }
@@ -52,7 +56,8 @@ pub(super) async fn run_raw(
     site: &Site,
     function: &Arc<Function>,
     id: Uuid,
-    exchange: impl AsyncFnOnce(Duration) -> Result<Response<HostBody>, InvokeError>,
+    asked: Side,
+    exchange: impl AsyncFnOnce(Duration) -> Result<(Response<HostBody>, Kept), InvokeError>,
 ) -> Response<HostBody> {
     let started = Instant::now();
     let limit = site
@@ -67,10 +72,16 @@ pub(super) async fn run_raw(
         function: Arc::clone(function),
         ended: OffsetDateTime::now_utc(),
         duration,
-        status: result.as_ref().ok().map(|response| response.status().as_u16()),
+        status: result.as_ref().ok().map(|(response, _)| response.status().as_u16()),
         error: result.as_ref().err().map(ToString::to_string),
+        request: Some(asked),
+        reply: result
+            .as_ref()
+            .ok()
+            .map(|(response, body)| Side::reply(response.status(), response.headers(), body.clone())),
+        logs: Vec::new(),
     });
-    result.unwrap_or_else(|error| failure(&error))
+    result.map_or_else(|error| failure(&error), |(response, _)| response)
 }
 
 /// The answer to a caller whose invocation failed.
@@ -104,6 +115,7 @@ fn outgoing(
     id: Uuid,
     peer: IpAddr,
     body_limit: usize,
+    kept: Kept,
 ) -> Result<Request<HandlerBody>, String> {
     let (mut head, body) = request.into_parts();
     let authority = caller_authority(&head.headers, &head.uri);
@@ -131,7 +143,8 @@ fn outgoing(
         Some(host) => headers.insert(FORWARDED_HOST, host),
         None => headers.remove(FORWARDED_HOST),
     };
-    Ok(Request::from_parts(head, Either::Right(Limited::new(body, body_limit))))
+    let body = Tap::new(Limited::new(body, body_limit), kept);
+    Ok(Request::from_parts(head, Either::Right(body)))
 }
 
 /// The host the caller asked for.

@@ -1,17 +1,76 @@
 //! The last invocations, for whoever looks afterwards.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::config::Function;
+use crate::tap::Kept;
 
 const KEPT: usize = 1_000;
+/// Headers whose values nobody needs to see again.
+const SECRET: [&str; 5] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+    "x-functions-key",
+];
+
+/// What went to the handler, or came from it.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// The request line or the status, then the headers, a line each.
+    pub head: String,
+    /// The body's beginning.
+    pub body: Kept,
+}
+
+impl Side {
+    /// What was asked.
+    pub fn request(method: &Method, uri: &Uri, headers: &HeaderMap, body: Kept) -> Self {
+        let mut head = format!("{method} {}", uri.path());
+        if let Some(query) = uri.query() {
+            // The platform's own parameter for keys.
+            let shown: Vec<&str> = query
+                .split('&')
+                .map(|pair| if pair.starts_with("code=") { "code=…" } else { pair })
+                .collect();
+            let _ = write!(head, "?{}", shown.join("&"));
+        }
+        write_headers(&mut head, headers);
+        Self { head, body }
+    }
+
+    /// What was answered.
+    pub fn reply(status: StatusCode, headers: &HeaderMap, body: Kept) -> Self {
+        let mut head = status.to_string();
+        write_headers(&mut head, headers);
+        Self { head, body }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({"head": self.head, "body": self.body.to_json()})
+    }
+}
+
+fn write_headers(head: &mut String, headers: &HeaderMap) {
+    for (name, value) in headers {
+        let value = if SECRET.contains(&name.as_str()) {
+            "…".into()
+        } else {
+            String::from_utf8_lossy(value.as_bytes())
+        };
+        let _ = write!(head, "\n{name}: {value}");
+    }
+}
 
 /// One invocation that is over.
 #[derive(Debug, Clone)]
@@ -28,6 +87,12 @@ pub struct Record {
     pub status: Option<u16>,
     /// Why it failed; `None`: it succeeded.
     pub error: Option<String>,
+    /// What the handler got.
+    pub request: Option<Side>,
+    /// What it answered; `None`: nothing.
+    pub reply: Option<Side>,
+    /// What it had to say.
+    pub logs: Vec<String>,
 }
 
 /// The records, the newest last. Cheap to clone.
@@ -44,10 +109,21 @@ impl History {
         records.push_back(record);
     }
 
-    /// The last `count` as JSON, the newest first.
+    /// The last `count` as JSON, the newest first, without what they carried.
     pub fn last(&self, count: usize) -> Value {
         let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         records.iter().rev().take(count).map(Record::to_json).collect()
+    }
+
+    /// One of them with all that is known of it.
+    pub fn get(&self, id: Uuid) -> Option<Value> {
+        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = records.iter().rev().find(|record| record.id == id)?;
+        let mut json = record.to_json();
+        json["request"] = record.request.as_ref().map_or(Value::Null, Side::to_json);
+        json["reply"] = record.reply.as_ref().map_or(Value::Null, Side::to_json);
+        json["logs"] = json!(record.logs);
+        Some(json)
     }
 }
 
@@ -63,5 +139,22 @@ impl Record {
             "status": self.status,
             "error": self.error,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::header;
+
+    #[test]
+    fn secrets_are_not_kept() {
+        let headers = HeaderMap::from_iter([
+            (header::AUTHORIZATION, "Bearer t".parse().unwrap()),
+            (header::ACCEPT, "*/*".parse().unwrap()),
+        ]);
+        let uri = "/api/x?a=1&code=secret".parse().unwrap();
+        let side = Side::request(&Method::GET, &uri, &headers, Kept::default());
+        assert_eq!(side.head, "GET /api/x?a=1&code=…\nauthorization: …\naccept: */*");
     }
 }

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{History, InvokeError, Metadata, Outputs, Record, Reply};
+use super::{History, InvokeError, Metadata, Outputs, Record, Reply, Side};
 use crate::config::Function;
 use crate::console::{Console, Level};
 use crate::handler::{CallError, Called, Handler, HandlerBody, settle_doubt};
+use crate::tap::Kept;
 
 /// The version that this host gives itself out as.
 pub const HOST_VERSION: &str = "4.1037.0";
@@ -44,6 +45,14 @@ pub struct InvokerOptions {
     pub outputs: Outputs,
     /// `functionTimeout`.
     pub timeout: Option<Duration>,
+}
+
+/// What passed between host and handler, as far as it came.
+#[derive(Default)]
+struct Seen {
+    request: Option<Side>,
+    reply: Option<Side>,
+    logs: Vec<String>,
 }
 
 /// Calls functions through the envelope. Cheap to clone.
@@ -116,12 +125,14 @@ impl Invoker {
             "Executing 'Functions.{}' (Reason='{reason}', Id={id})",
             function.name
         ));
-        let result = self.exchange(function, id, envelope).await;
+        let mut seen = Seen::default();
+        let result = self.exchange(function, id, envelope, &mut seen).await;
         let result = match result {
             Ok(reply) => {
                 for line in &reply.logs {
                     console.log(Level::Information, line);
                 }
+                seen.logs.clone_from(&reply.logs);
                 self.0.outputs.write(function, &reply).await.map(|()| reply)
             }
             Err(error) => Err(error),
@@ -135,6 +146,9 @@ impl Invoker {
             duration,
             status: None,
             error: result.as_ref().err().map(ToString::to_string),
+            request: seen.request,
+            reply: seen.reply,
+            logs: seen.logs,
         });
         result
     }
@@ -154,11 +168,21 @@ impl Invoker {
         }
     }
 
-    async fn exchange(&self, function: &Function, id: Uuid, envelope: &Value) -> Result<Reply, InvokeError> {
-        let request = request(function, id, envelope)?;
+    async fn exchange(
+        &self,
+        function: &Function,
+        id: Uuid,
+        envelope: &Value,
+        seen: &mut Seen,
+    ) -> Result<Reply, InvokeError> {
+        let body = Bytes::from(envelope.to_string());
+        let kept = Kept::of(&body);
+        let request = request(function, id, body)?;
+        seen.request = Some(Side::request(request.method(), request.uri(), request.headers(), kept));
         let mut called = self.call(function, request, self.0.timeout).await?;
-        let (status, headers) = (called.response.status().as_u16(), called.response.headers());
-        let content_type = headers
+        let content_type = called
+            .response
+            .headers()
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
@@ -171,7 +195,12 @@ impl Invoker {
             },
         };
         match body {
-            Ok(body) => Reply::accept(status, content_type.as_deref(), &body.to_bytes()),
+            Ok(body) => {
+                let body = body.to_bytes();
+                let (status, headers) = (called.response.status(), called.response.headers());
+                seen.reply = Some(Side::reply(status, headers, Kept::of(&body)));
+                Reply::accept(status.as_u16(), content_type.as_deref(), &body)
+            }
             Err(error) => {
                 settle_doubt(&called.live).await;
                 Err(InvokeError::Body(error.to_string()))
@@ -205,7 +234,7 @@ impl Invoker {
     }
 }
 
-fn request(function: &Function, id: Uuid, envelope: &Value) -> Result<Request<HandlerBody>, InvokeError> {
+fn request(function: &Function, id: Uuid, envelope: Bytes) -> Result<Request<HandlerBody>, InvokeError> {
     Request::post(format!("/{}", function.name))
         .header(header::USER_AGENT, USER_AGENT)
         .header(
@@ -214,6 +243,6 @@ fn request(function: &Function, id: Uuid, envelope: &Value) -> Result<Request<Ha
         )
         .header("X-Azure-Functions-HostVersion", HOST_VERSION)
         .header("X-Azure-Functions-InvocationId", id.to_string())
-        .body(Either::Left(Full::new(Bytes::from(envelope.to_string()))))
+        .body(Either::Left(Full::new(envelope)))
         .map_err(|error| InvokeError::Body(error.to_string()))
 }

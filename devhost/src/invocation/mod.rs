@@ -12,7 +12,7 @@ mod value;
 
 pub(crate) use base64_trap::{OutputValue, interpret as interpret_output};
 pub use error::InvokeError;
-pub use history::{History, Record};
+pub use history::{History, Record, Side};
 pub use invoker::{Call, HOST_VERSION, Invoker, InvokerOptions};
 pub use metadata::Metadata;
 pub use outputs::Outputs;

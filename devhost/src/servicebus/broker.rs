@@ -8,16 +8,18 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::directory::{Directory, EntityInfo, Kind};
-use super::engine::{Answer, Command, Engine, Existing, QueueKey, Settlement};
+use super::engine::{Answer, Command, Engine, Existing, QueueKey, Settlement, Wanted};
 use super::entities::Entities;
 use super::error::BrokerError;
-use super::message::{BrokerMessage, Delivery, Envelope};
+use super::message::{BrokerMessage, Delivery, Envelope, MessageState, Peeked};
 use super::options::{EntityCounts, QueueOptions};
 use super::path;
 use super::storage::Storage;
 
-/// The longest message id, in characters, as in Azure.
-const MESSAGE_ID_CHARS_MAX: usize = 128;
+/// The longest message id and session id, in characters, as in Azure.
+const ID_CHARS_MAX: usize = 128;
+/// The most bytes of properties, those of the system and the sender's own, as in Azure.
+pub(super) const PROPERTIES_BYTES_MAX: usize = 64 * 1024;
 
 /// A durable Service Bus in one SQLite file.
 ///
@@ -206,6 +208,118 @@ impl Broker {
         self.settle(entity, tokens, settlement).await
     }
 
+    /// Puts locked messages aside: whoever wants them later must know their sequence numbers.
+    pub async fn defer(&self, entity: &str, tokens: &[Uuid]) -> Result<(), BrokerError> {
+        if self.receivable(entity)?.dead_letter {
+            return Err(BrokerError::Invalid(
+                "Messages of a dead-letter queue cannot be deferred here.".to_owned(),
+            ));
+        }
+        self.settle(entity, tokens, Settlement::Defer).await
+    }
+
+    /// Locks messages that were put aside: all of them or, if one is not there, none.
+    pub async fn receive_deferred(&self, entity: &str, sequence_numbers: &[i64]) -> Result<Vec<Delivery>, BrokerError> {
+        let queue = self.receivable(entity)?;
+        let sequences = sequence_numbers.to_vec();
+        self.ask(|answer| Command::ReceiveDeferred {
+            queue,
+            sequences,
+            answer,
+        })
+        .await
+    }
+
+    /// Shows messages without touching them, in the order of their sequence numbers; scheduled ones in the order of their
+    /// times. Of bodies at most `body_bytes_max` bytes.
+    pub async fn peek(
+        &self,
+        entity: &str,
+        state: MessageState,
+        skip: usize,
+        count: usize,
+        body_bytes_max: usize,
+    ) -> Result<Peeked, BrokerError> {
+        let (entity, state) = self.inspectable(entity, state)?;
+        let wanted = Wanted {
+            from: 0,
+            skip,
+            count,
+            body_bytes_max,
+        };
+        self.ask(|answer| Command::Peek {
+            entity,
+            state,
+            wanted,
+            answer,
+        })
+        .await
+    }
+
+    /// Deletes messages that no receiver holds; how many they were. What comes meanwhile stays.
+    pub async fn purge(&self, entity: &str, state: MessageState) -> Result<usize, BrokerError> {
+        let (entity, state) = self.inspectable(entity, state)?;
+        self.in_chunks(|before, answer| Command::Purge {
+            entity,
+            state,
+            before,
+            answer,
+        })
+        .await
+    }
+
+    /// Sends dead letters to their entity again, as if they came for the first time: all of them or, if one is not there,
+    /// none. They keep everything but their sequence numbers; the answer has the new ones.
+    pub async fn resubmit(&self, entity: &str, sequence_numbers: &[i64]) -> Result<Vec<i64>, BrokerError> {
+        let (entity, _) = self.inspectable(entity, MessageState::DeadLettered)?;
+        let sequences = sequence_numbers.to_vec();
+        self.ask(|answer| Command::Resubmit {
+            entity,
+            sequences,
+            answer,
+        })
+        .await
+    }
+
+    /// [`Broker::resubmit`] for all dead letters that no receiver holds; how many they were.
+    pub async fn resubmit_all(&self, entity: &str) -> Result<usize, BrokerError> {
+        let (entity, _) = self.inspectable(entity, MessageState::DeadLettered)?;
+        self.in_chunks(|before, answer| Command::ResubmitAll { entity, before, answer })
+            .await
+    }
+
+    /// Repeats a command until it finds no more to do. Each time is a round of its own, so that others are served meanwhile.
+    async fn in_chunks(
+        &self,
+        command: impl Fn(Option<i64>, Answer<(usize, i64)>) -> Command,
+    ) -> Result<usize, BrokerError> {
+        let (mut total, mut before) = (0, None);
+        loop {
+            let (done, end) = self.ask(|answer| command(before, answer)).await?;
+            if done == 0 {
+                return Ok(total);
+            }
+            total += done;
+            before = Some(end);
+        }
+    }
+
+    /// The entity whose messages are meant; a path to a dead-letter queue means its dead letters.
+    fn inspectable(&self, entity: &str, state: MessageState) -> Result<(i64, MessageState), BrokerError> {
+        match self.directory.find(entity)? {
+            (info, _) if info.kind == Kind::Topic && state != MessageState::Scheduled => Err(BrokerError::Invalid(
+                format!("'{entity}' is a topic: its messages are in its subscriptions."),
+            )),
+            (info, false) => Ok((info.id, state)),
+            (info, true) => match state {
+                MessageState::Active | MessageState::DeadLettered => Ok((info.id, MessageState::DeadLettered)),
+                MessageState::Scheduled | MessageState::Deferred => Err(BrokerError::Invalid(format!(
+                    "'{entity}' is a dead-letter queue: it has no scheduled or deferred messages."
+                ))),
+            },
+        }
+    }
+
     /// How many messages an entity holds.
     pub fn counts(&self, entity: &str) -> Result<EntityCounts, BrokerError> {
         self.directory.find(entity).map(|(info, _)| info.counts.read())
@@ -237,6 +351,10 @@ impl Broker {
         match self.directory.find(entity)? {
             (info, _) if info.kind == Kind::Topic => Err(BrokerError::Invalid(format!(
                 "'{entity}' is a topic: receive from a subscription."
+            ))),
+            (info, false) if info.options.forward_to.is_some() => Err(BrokerError::Invalid(format!(
+                "'{entity}' forwards its messages to '{}': receive them there.",
+                info.options.forward_to.as_deref().unwrap_or_default()
             ))),
             (info, dead_letter) => Ok(QueueKey {
                 entity: info.id,
@@ -273,12 +391,29 @@ impl Broker {
 
 /// Checks a message and makes it ready for storing.
 fn envelope(info: &EntityInfo, message: BrokerMessage) -> Result<Envelope, BrokerError> {
-    if message.message_id.chars().count() > MESSAGE_ID_CHARS_MAX {
+    for (what, id) in [
+        ("message", Some(&message.message_id)),
+        ("session", message.session_id.as_ref()),
+    ] {
+        if id.is_some_and(|id| id.chars().count() > ID_CHARS_MAX) {
+            return Err(BrokerError::Invalid(format!(
+                "A {what} id has at most {ID_CHARS_MAX} characters."
+            )));
+        }
+    }
+    if info.options.requires_session && message.session_id.is_none() {
         return Err(BrokerError::Invalid(format!(
-            "A message id has at most {MESSAGE_ID_CHARS_MAX} characters."
+            "'{}' requires sessions: a message without a session id cannot be sent to it.",
+            info.name
         )));
     }
     let envelope = Envelope::from(message);
+    if envelope.properties.len() > PROPERTIES_BYTES_MAX {
+        return Err(BrokerError::Invalid(format!(
+            "The properties of a message have at most {PROPERTIES_BYTES_MAX} bytes; these have {}.",
+            envelope.properties.len()
+        )));
+    }
     let (bytes, limit) = (envelope.size(), info.options.max_message_bytes);
     if bytes > limit {
         return Err(BrokerError::TooLarge {

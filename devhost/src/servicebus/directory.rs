@@ -33,6 +33,7 @@ pub(super) struct EntityInfo {
 pub(super) struct PublishedCounts {
     active: AtomicU64,
     scheduled: AtomicU64,
+    deferred: AtomicU64,
     dead_lettered: AtomicU64,
 }
 
@@ -40,6 +41,7 @@ impl PublishedCounts {
     pub(super) fn publish(&self, counts: EntityCounts) {
         self.active.store(counts.active, Ordering::Release);
         self.scheduled.store(counts.scheduled, Ordering::Release);
+        self.deferred.store(counts.deferred, Ordering::Release);
         self.dead_lettered.store(counts.dead_lettered, Ordering::Release);
     }
 
@@ -47,6 +49,7 @@ impl PublishedCounts {
         EntityCounts {
             active: self.active.load(Ordering::Acquire),
             scheduled: self.scheduled.load(Ordering::Acquire),
+            deferred: self.deferred.load(Ordering::Acquire),
             dead_lettered: self.dead_lettered.load(Ordering::Acquire),
         }
     }

@@ -193,7 +193,7 @@ impl Properties {
             )?
             .unwrap_or(defaults.duplicate_detection_history),
             dead_lettering_on_expiration: self.dead_lettering_on_message_expiration,
-            max_message_bytes: defaults.max_message_bytes,
+            ..defaults
         })
     }
 }

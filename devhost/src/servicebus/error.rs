@@ -24,6 +24,17 @@ pub enum BrokerError {
     /// The request makes no sense for this entity, for example sending to a subscription.
     #[error("{0}")]
     Invalid(String),
+    /// No such message, or a receiver holds it. Nothing of the operation happened.
+    #[error(
+        "'{entity}' has no such message, or a receiver holds it: {}.",
+        list(sequence_numbers)
+    )]
+    NoSuchMessage {
+        /// The entity.
+        entity: String,
+        /// What was asked for and is not there.
+        sequence_numbers: Vec<i64>,
+    },
     /// Some locks had run out, or never were. The other messages of the call are settled.
     #[error("{lost} of {asked} locks had expired or were never given.")]
     LockLost {
@@ -58,4 +69,9 @@ impl From<rusqlite::Error> for BrokerError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Storage(error.to_string())
     }
+}
+
+fn list(numbers: &[i64]) -> String {
+    let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    numbers.join(", ")
 }

@@ -57,7 +57,7 @@ pub struct Delivery {
     /// When the lock runs out, if it is not renewed.
     pub locked_until: OffsetDateTime,
     /// The entity a message was forwarded from after it was dead-lettered. As in Azure it stays empty for a message
-    /// that is read from the dead-letter queue itself, and nothing is forwarded yet.
+    /// that is read from the dead-letter queue itself.
     pub dead_letter_source: Option<String>,
     /// Why the message was dead-lettered.
     pub dead_letter_reason: Option<String>,
@@ -65,17 +65,85 @@ pub struct Delivery {
     pub dead_letter_error_description: Option<String>,
 }
 
+/// Where a message is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageState {
+    /// Available, or with a receiver.
+    Active,
+    /// Waiting for its time.
+    Scheduled,
+    /// Put aside by a receiver.
+    Deferred,
+    /// In the dead-letter queue.
+    DeadLettered,
+}
+
+/// A look at messages that changes nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Peeked {
+    /// How many messages are in that state.
+    pub total: u64,
+    /// Those that were asked for.
+    pub messages: Vec<PeekedMessage>,
+}
+
+/// A message as it lies there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeekedMessage {
+    /// The message; its body may have been cut, see [`Self::body_bytes`]. Of a scheduled message with its time.
+    pub message: BrokerMessage,
+    /// How long the body is, in bytes.
+    pub body_bytes: u64,
+    /// Grows with every message of the file.
+    pub sequence_number: i64,
+    /// Deliveries that have ended without completion.
+    pub delivery_count: u32,
+    /// When the message became available; of a scheduled message: when it will.
+    pub enqueued_time: OffsetDateTime,
+    /// When the message expires; the last second of the year 9999 stands for never.
+    pub expires_at: OffsetDateTime,
+    /// Until when a receiver holds it.
+    pub locked_until: Option<OffsetDateTime>,
+    /// The entity a message was forwarded from after it was dead-lettered.
+    pub dead_letter_source: Option<String>,
+    /// Why the message was dead-lettered.
+    pub dead_letter_reason: Option<String>,
+    /// More about why the message was dead-lettered.
+    pub dead_letter_error_description: Option<String>,
+}
+
+/// Why and where a message was dead-lettered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct DeadLetter {
+    /// The entity that a dead letter was forwarded from.
+    pub(super) source: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) description: Option<String>,
+}
+
+impl DeadLetter {
+    pub(super) fn because(&mut self, reason: &str, description: &str) {
+        self.reason = Some(reason.to_owned());
+        self.description = Some(description.to_owned());
+    }
+}
+
 /// A message as the engine takes it: checked, and with all but the hot columns encoded by its sender's task, so that
 /// the engine's one thread does not have to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Envelope {
     pub(super) message_id: String,
     pub(super) body: Bytes,
     /// [`StoredText`] as JSON.
     pub(super) properties: String,
     pub(super) time_to_live: Option<Duration>,
+    pub(super) session_id: Option<String>,
     /// Microseconds since the Unix epoch.
     pub(super) scheduled_at: Option<i64>,
+    /// How often it has been forwarded.
+    pub(super) hops: u32,
+    /// Set once it has been dead-lettered.
+    pub(super) dead_letter: DeadLetter,
 }
 
 impl Envelope {
@@ -118,6 +186,7 @@ impl From<BrokerMessage> for Envelope {
         } else {
             message.message_id
         };
+        let session_id = message.session_id.clone();
         let properties = StoredText {
             content_type: message.content_type,
             correlation_id: message.correlation_id,
@@ -136,7 +205,10 @@ impl From<BrokerMessage> for Envelope {
             // Strings, JSON values and a duration cannot fail to serialise.
             properties: serde_json::to_string(&properties).unwrap_or_default(),
             time_to_live: message.time_to_live,
+            session_id,
             scheduled_at: message.scheduled_enqueue_time.map(to_micros),
+            hops: 0,
+            dead_letter: DeadLetter::default(),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `broker` | the API: send, receive under a lock, settle |
 //! | `engine` | the one thread that owns all state, and its rounds of group commit |
-//! | `queue` | one queue in memory: what is ready, locked, about to expire, and who waits |
+//! | `queue` | one queue in memory: what is ready, locked, put aside, about to expire, and in which sessions |
 //! | `storage` | the SQLite file |
 //! | `entities`, `iso8601` | the configuration file |
 //! | `path` | the names of entities |
@@ -31,6 +31,6 @@ pub use amqp::{AmqpOptions, Throttle, serve_amqp};
 pub use broker::Broker;
 pub use entities::Entities;
 pub use error::BrokerError;
-pub use message::{BrokerMessage, Delivery};
+pub use message::{BrokerMessage, Delivery, MessageState, Peeked, PeekedMessage};
 pub use options::{EntityCounts, QueueOptions};
 pub use rest::serve_rest;

@@ -22,6 +22,15 @@ pub struct QueueOptions {
     pub duplicate_detection_history: Duration,
     /// Whether expired messages go to the dead-letter queue rather than nowhere.
     pub dead_lettering_on_expiration: bool,
+    /// Of a subscription: whether a message that a filter cannot be evaluated for goes to the dead-letter queue rather
+    /// than nowhere.
+    pub dead_lettering_on_filter_errors: bool,
+    /// Whether every message has a session id, and the messages of a session come in order, to one receiver at a time.
+    pub requires_session: bool,
+    /// The queue or topic that messages go on to instead of staying.
+    pub forward_to: Option<String>,
+    /// The queue or topic that dead letters go to instead of the dead-letter queue.
+    pub forward_dead_letters_to: Option<String>,
     /// The largest message (body and properties), in bytes.
     pub max_message_bytes: usize,
 }
@@ -35,6 +44,10 @@ impl Default for QueueOptions {
             requires_duplicate_detection: false,
             duplicate_detection_history: Duration::from_mins(10),
             dead_lettering_on_expiration: false,
+            dead_lettering_on_filter_errors: true,
+            requires_session: false,
+            forward_to: None,
+            forward_dead_letters_to: None,
             max_message_bytes: 1024 * 1024,
         }
     }
@@ -48,6 +61,8 @@ pub struct EntityCounts {
     pub active: u64,
     /// Waiting for their time.
     pub scheduled: u64,
+    /// Put aside by a receiver.
+    pub deferred: u64,
     /// In the dead-letter queue.
     pub dead_lettered: u64,
 }

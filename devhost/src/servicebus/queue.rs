@@ -1,16 +1,21 @@
 //! One queue in memory: numbers and times only; the contents stay in the file.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 /// A message, as far as its queue has to know it. Times are microseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) sequence: i64,
     /// Deliveries that have ended without completion.
     pub(super) delivery_count: u32,
     pub(super) expires_at: Option<i64>,
+    /// Put aside by a receiver: only who asks for this sequence number gets it.
+    pub(super) deferred: bool,
+    /// The session, where messages come in sessions.
+    pub(super) session: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -24,38 +29,160 @@ struct Lock {
 pub(super) struct Queue {
     /// By sequence number: the order of delivery.
     ready: BTreeMap<i64, Entry>,
-    /// Time and sequence number of the ready messages that expire. A locked message does not expire.
+    /// By sequence number.
+    deferred: BTreeMap<i64, Entry>,
+    /// Time and sequence number of ready and deferred messages that expire. A locked message does not expire.
     expiring: BTreeSet<(i64, i64)>,
     locks: HashMap<Uuid, Lock>,
     /// When which lock runs out.
     lapsing: BTreeSet<(i64, Uuid)>,
+    /// `None` where messages do not come in sessions.
+    sessions: Option<Sessions>,
+}
+
+/// Which sessions have messages, and which of them somebody is busy with.
+#[derive(Debug, Default)]
+struct Sessions {
+    by_id: HashMap<Arc<str>, Session>,
+    /// The sessions that can be given out, by the first message of each.
+    free: BTreeMap<i64, Arc<str>>,
+}
+
+/// While a message of a session is with a receiver, nobody gets another one: messages of a session are handled in their
+/// order, by one at a time.
+#[derive(Debug, Default)]
+struct Session {
+    ready: BTreeSet<i64>,
+    /// How many of its messages are with a receiver.
+    taken: usize,
+    /// Its key in `free`.
+    free: Option<i64>,
+}
+
+impl Sessions {
+    fn change(&mut self, id: &Arc<str>, change: impl FnOnce(&mut Session)) {
+        let session = self.by_id.entry(Arc::clone(id)).or_default();
+        change(session);
+        if let Some(first) = session.free.take() {
+            self.free.remove(&first);
+        }
+        if session.taken > 0 {
+            return;
+        }
+        match session.ready.first() {
+            Some(first) => {
+                session.free = Some(*first);
+                self.free.insert(*first, Arc::clone(id));
+            }
+            None => {
+                self.by_id.remove(id);
+            }
+        }
+    }
 }
 
 impl Queue {
+    /// A queue whose messages come in sessions.
+    pub(super) fn with_sessions() -> Self {
+        Self {
+            sessions: Some(Sessions::default()),
+            ..Self::default()
+        }
+    }
+
     /// Ready and locked messages.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.locks.len()
     }
 
-    pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+    /// Messages that were put aside.
+    pub(super) fn deferred_len(&self) -> usize {
+        self.deferred.len()
     }
 
-    /// Makes a message available, at its place.
+    /// Whether [`Queue::take_first`] has something to give.
+    pub(super) fn has_ready(&self) -> bool {
+        match &self.sessions {
+            None => !self.ready.is_empty(),
+            Some(sessions) => !sessions.free.is_empty(),
+        }
+    }
+
+    /// Makes a message available, at its place; or puts it aside, if it is deferred.
     pub(super) fn add(&mut self, entry: Entry) {
         if let Some(expires_at) = entry.expires_at {
             self.expiring.insert((expires_at, entry.sequence));
         }
+        if entry.deferred {
+            self.deferred.insert(entry.sequence, entry);
+            return;
+        }
+        self.change_session(&entry, |session| {
+            session.ready.insert(entry.sequence);
+        });
         self.ready.insert(entry.sequence, entry);
     }
 
-    /// Takes the first available message out, for [`Queue::lock`] or [`Queue::add`].
+    /// Takes the first available message out, for [`Queue::lock`] or [`Queue::put_back`]. Where there are sessions: the
+    /// first one of a session that nobody is busy with.
     pub(super) fn take_first(&mut self) -> Option<Entry> {
-        let (_, entry) = self.ready.pop_first()?;
-        if let Some(expires_at) = entry.expires_at {
-            self.expiring.remove(&(expires_at, entry.sequence));
-        }
+        let sequence = match &self.sessions {
+            None => *self.ready.first_key_value()?.0,
+            Some(sessions) => *sessions.free.first_key_value()?.0,
+        };
+        self.take(sequence)
+    }
+
+    /// Takes out the message that comes after one that was just taken: of the same session, where there are sessions.
+    pub(super) fn take_next(&mut self, after: &Entry) -> Option<Entry> {
+        let sequence = match (&self.sessions, &after.session) {
+            (Some(sessions), Some(id)) => *sessions.by_id.get(id)?.ready.first()?,
+            _ => *self.ready.first_key_value()?.0,
+        };
+        self.take(sequence)
+    }
+
+    fn take(&mut self, sequence: i64) -> Option<Entry> {
+        let entry = self.remove(sequence)?;
+        self.change_session(&entry, |session| session.taken += 1);
         Some(entry)
+    }
+
+    /// Takes out a message that was put aside, for [`Queue::lock`].
+    pub(super) fn take_deferred(&mut self, sequence: i64) -> Option<Entry> {
+        self.deferred.contains_key(&sequence).then(|| self.remove(sequence))?
+    }
+
+    /// Removes a message that nobody holds, available or put aside.
+    pub(super) fn remove(&mut self, sequence: i64) -> Option<Entry> {
+        let entry = self
+            .ready
+            .remove(&sequence)
+            .or_else(|| self.deferred.remove(&sequence))?;
+        if let Some(expires_at) = entry.expires_at {
+            self.expiring.remove(&(expires_at, sequence));
+        }
+        self.change_session(&entry, |session| {
+            session.ready.remove(&sequence);
+        });
+        Some(entry)
+    }
+
+    /// Undoes [`Queue::take_first`] or [`Queue::take_next`].
+    pub(super) fn put_back(&mut self, entry: Entry) {
+        self.forget(&entry);
+        self.add(entry);
+    }
+
+    /// What was taken is not there any more.
+    pub(super) fn forget(&mut self, entry: &Entry) {
+        self.change_session(entry, |session| session.taken = session.taken.saturating_sub(1));
+    }
+
+    fn change_session(&mut self, entry: &Entry, change: impl FnOnce(&mut Session)) {
+        if let (Some(sessions), Some(id), false) = (&mut self.sessions, &entry.session, entry.deferred) {
+            sessions.change(id, change);
+        }
     }
 
     pub(super) fn lock(&mut self, entry: Entry, token: Uuid, until: i64) {
@@ -70,6 +197,7 @@ impl Queue {
         }
         let lock = self.locks.remove(&token)?;
         self.lapsing.remove(&(lock.until, token));
+        self.forget(&lock.entry);
         Some(lock.entry)
     }
 
@@ -93,17 +221,18 @@ impl Queue {
             return None;
         }
         self.lapsing.pop_first();
-        self.locks.remove(&token).map(|lock| lock.entry)
+        let lock = self.locks.remove(&token)?;
+        self.forget(&lock.entry);
+        Some(lock.entry)
     }
 
-    /// Takes out one available message that has expired.
+    /// Takes out one message that has expired.
     pub(super) fn take_expired(&mut self, now: i64) -> Option<Entry> {
         let &(expires_at, sequence) = self.expiring.first()?;
         if expires_at > now {
             return None;
         }
-        self.expiring.pop_first();
-        self.ready.remove(&sequence)
+        self.remove(sequence)
     }
 
     /// When the next lock or message runs out.
@@ -111,6 +240,41 @@ impl Queue {
         let expiry = self.expiring.first().map(|(at, _)| *at);
         let lapse = self.lapsing.first().map(|(at, _)| *at);
         [expiry, lapse].into_iter().flatten().min()
+    }
+
+    /// Ready and locked messages in their order, from a sequence number on, with the ends of their locks.
+    pub(super) fn list(&self, from: i64) -> impl Iterator<Item = (&Entry, Option<i64>)> {
+        let mut locked: Vec<&Lock> = self.locks.values().filter(|lock| lock.entry.sequence >= from).collect();
+        locked.sort_unstable_by_key(|lock| lock.entry.sequence);
+        let mut locked = locked.into_iter().peekable();
+        let mut ready = self.ready.range(from..).map(|(_, entry)| entry).peekable();
+        std::iter::from_fn(move || match (locked.peek(), ready.peek()) {
+            (Some(lock), Some(entry)) if lock.entry.sequence > entry.sequence => {
+                ready.next().map(|entry| (entry, None))
+            }
+            (Some(_), _) => locked.next().map(|lock| (&lock.entry, Some(lock.until))),
+            (None, _) => ready.next().map(|entry| (entry, None)),
+        })
+    }
+
+    /// Messages that were put aside, in their order, from a sequence number on.
+    pub(super) fn list_deferred(&self, from: i64) -> impl Iterator<Item = &Entry> {
+        self.deferred.range(from..).map(|(_, entry)| entry)
+    }
+
+    /// The first messages that nobody holds and that were not put aside: their sequence numbers.
+    pub(super) fn ready_before(&self, before: i64, max: usize) -> Vec<i64> {
+        self.ready.range(..before).take(max).map(|(n, _)| *n).collect()
+    }
+
+    /// The first messages that were put aside: their sequence numbers.
+    pub(super) fn deferred_before(&self, before: i64, max: usize) -> Vec<i64> {
+        self.deferred.range(..before).take(max).map(|(n, _)| *n).collect()
+    }
+
+    /// Whether a message is here and nobody holds it.
+    pub(super) fn has(&self, sequence: i64) -> bool {
+        self.ready.contains_key(&sequence)
     }
 }
 
@@ -123,7 +287,20 @@ mod tests {
             sequence,
             delivery_count: 0,
             expires_at: None,
+            deferred: false,
+            session: None,
         }
+    }
+
+    fn in_session(sequence: i64, session: &str) -> Entry {
+        Entry {
+            session: Some(session.into()),
+            ..entry(sequence)
+        }
+    }
+
+    fn sequence(entry: Option<Entry>) -> Option<i64> {
+        entry.map(|entry| entry.sequence)
     }
 
     #[test]
@@ -134,6 +311,8 @@ mod tests {
         let token = Uuid::new_v4();
         queue.lock(first, token, 100);
         assert_eq!(queue.len(), 3);
+        let listed: Vec<_> = queue.list(0).map(|(entry, until)| (entry.sequence, until)).collect();
+        assert_eq!(listed, [(1, Some(100)), (2, None), (3, None)]);
         let back = queue.unlock(token, 50).expect("the lock holds");
         queue.add(back);
         assert_eq!(queue.take_first(), Some(entry(1)));
@@ -160,11 +339,76 @@ mod tests {
             expires_at: Some(10),
             ..entry(1)
         };
-        queue.add(entry);
-        assert_eq!(queue.take_first(), Some(entry));
+        queue.add(entry.clone());
+        assert_eq!(queue.take_first(), Some(entry.clone()));
         assert_eq!(queue.take_expired(20), None);
-        queue.add(entry);
+        queue.add(entry.clone());
         assert_eq!(queue.take_expired(20), Some(entry));
         assert!(!queue.has_ready());
+    }
+
+    #[test]
+    fn a_deferred_message_waits_to_be_asked_for() {
+        let mut queue = Queue::with_sessions();
+        queue.add(Entry {
+            deferred: true,
+            expires_at: Some(10),
+            ..in_session(1, "a")
+        });
+        queue.add(in_session(2, "a"));
+        assert_eq!((queue.len(), queue.deferred_len()), (1, 1));
+        assert_eq!(queue.take_deferred(2), None);
+        let deferred = queue.take_deferred(1).expect("it is there");
+        assert_eq!(sequence(queue.take_first()), Some(2), "it does not hold up its session");
+        queue.add(deferred);
+        assert_eq!(sequence(queue.take_expired(10)), Some(1));
+    }
+
+    #[test]
+    fn a_session_is_with_one_at_a_time_and_in_order() {
+        let mut queue = Queue::with_sessions();
+        for (n, session) in [(1, "a"), (2, "b"), (3, "a"), (4, "b"), (5, "a")] {
+            queue.add(in_session(n, session));
+        }
+        let a = queue.take_first().expect("a is free");
+        let b = queue.take_first().expect("b is free");
+        assert_eq!((a.sequence, b.sequence), (1, 2));
+        assert!(!queue.has_ready(), "both sessions are busy");
+        let a2 = queue.take_next(&a).expect("the session has more");
+        assert_eq!(a2.sequence, 3);
+        let (one, two, other) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+        queue.lock(a, one, 100);
+        queue.lock(a2, two, 100);
+        queue.lock(b, other, 50);
+        // One of two is given back: the session is still busy.
+        let back = queue.unlock(one, 10).expect("the lock holds");
+        queue.add(back);
+        assert!(!queue.has_ready());
+        assert!(queue.unlock(two, 10).is_some(), "completed");
+        assert_eq!(
+            sequence(queue.take_first()),
+            Some(1),
+            "given back, it is the first again"
+        );
+        // The lock of b runs out; its first message comes first again.
+        let lapsed = queue.take_lapsed(50).expect("it ran out");
+        queue.add(lapsed);
+        let b = queue.take_first().expect("b is free again");
+        assert_eq!(b.sequence, 2);
+        queue.forget(&b);
+        assert_eq!(sequence(queue.take_first()), Some(4));
+    }
+
+    #[test]
+    fn a_session_without_messages_is_forgotten() {
+        let mut queue = Queue::with_sessions();
+        for n in 0..100 {
+            queue.add(in_session(n, &n.to_string()));
+            let entry = queue.take_first().expect("it is ready");
+            let token = Uuid::new_v4();
+            queue.lock(entry, token, 100);
+            queue.unlock(token, 1).expect("the lock holds");
+        }
+        assert!(queue.sessions.is_some_and(|sessions| sessions.by_id.is_empty()));
     }
 }

@@ -5,17 +5,41 @@
 //! must be prepared for anyway.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Result, named_params, params};
 
 use super::directory::{EntityInfo, Kind};
 use super::error::BrokerError;
-use super::message::{Envelope, restore};
+use super::message::{DeadLetter, Envelope, restore};
 use super::options::QueueOptions;
+use super::queue::Entry;
 
 /// The version of the tables below.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
+
+/// Times are microseconds since the Unix epoch. A scheduled message of a topic belongs to the topic; when its time has come
+/// it is copied to the subscriptions.
+const MESSAGES: &str = "
+CREATE TABLE messages (
+    sequence INTEGER PRIMARY KEY,
+    entity INTEGER NOT NULL REFERENCES entities (id),
+    state TEXT NOT NULL CHECK (state IN ('ready', 'scheduled', 'deferred', 'dead')),
+    delivery_count INTEGER NOT NULL DEFAULT 0,
+    enqueued_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    message_id TEXT NOT NULL,
+    session TEXT,
+    time_to_live INTEGER,
+    properties TEXT NOT NULL,
+    hops INTEGER NOT NULL DEFAULT 0,
+    dead_letter_source TEXT,
+    dead_letter_reason TEXT,
+    dead_letter_description TEXT,
+    body BLOB NOT NULL
+) STRICT;
+";
 
 const SCHEMA: &str = "
 CREATE TABLE entities (
@@ -24,22 +48,6 @@ CREATE TABLE entities (
     kind TEXT NOT NULL CHECK (kind IN ('queue', 'topic', 'subscription')),
     topic INTEGER REFERENCES entities (id) CHECK ((topic IS NOT NULL) = (kind = 'subscription')),
     options TEXT NOT NULL
-) STRICT;
--- Times are microseconds since the Unix epoch. A scheduled message of a topic belongs to the topic; when its time has
--- come it is copied to the subscriptions.
-CREATE TABLE messages (
-    sequence INTEGER PRIMARY KEY,
-    entity INTEGER NOT NULL REFERENCES entities (id),
-    state TEXT NOT NULL CHECK (state IN ('ready', 'scheduled', 'dead')),
-    delivery_count INTEGER NOT NULL DEFAULT 0,
-    enqueued_at INTEGER NOT NULL,
-    expires_at INTEGER,
-    message_id TEXT NOT NULL,
-    time_to_live INTEGER,
-    properties TEXT NOT NULL,
-    dead_letter_reason TEXT,
-    dead_letter_description TEXT,
-    body BLOB NOT NULL
 ) STRICT;
 -- Message ids of entities that detect duplicates.
 CREATE TABLE seen (
@@ -54,6 +62,17 @@ CREATE TABLE sequence (next INTEGER NOT NULL) STRICT;
 INSERT INTO sequence VALUES (1);
 ";
 
+/// Version 1 knew neither sessions nor messages put aside or forwarded.
+const FROM_1_BEGIN: &str = "ALTER TABLE messages RENAME TO messages_1";
+const FROM_1_END: &str = "
+INSERT INTO messages (sequence, entity, state, delivery_count, enqueued_at, expires_at, message_id, session,
+    time_to_live, properties, dead_letter_reason, dead_letter_description, body)
+SELECT sequence, entity, state, delivery_count, enqueued_at, expires_at, message_id, properties ->> 'session_id',
+    time_to_live, properties, dead_letter_reason, dead_letter_description, body
+FROM messages_1;
+DROP TABLE messages_1;
+";
+
 /// How often remembered message ids whose time is over are deleted, in microseconds.
 const PRUNE_INTERVAL: i64 = 60_000_000;
 
@@ -62,6 +81,7 @@ const PRUNE_INTERVAL: i64 = 60_000_000;
 pub(super) enum State {
     Ready,
     Scheduled,
+    Deferred,
     Dead,
 }
 
@@ -70,6 +90,7 @@ impl State {
         match self {
             Self::Ready => "ready",
             Self::Scheduled => "scheduled",
+            Self::Deferred => "deferred",
             Self::Dead => "dead",
         }
     }
@@ -84,15 +105,30 @@ pub(super) struct IndexRow {
     pub(super) delivery_count: u32,
     pub(super) enqueued_at: i64,
     pub(super) expires_at: Option<i64>,
+    pub(super) session: Option<String>,
+}
+
+impl IndexRow {
+    /// What its queue has to know of it.
+    pub(super) fn entry(&self, session: Option<Arc<str>>) -> Entry {
+        Entry {
+            sequence: self.sequence,
+            delivery_count: self.delivery_count,
+            expires_at: self.expires_at,
+            deferred: self.state == State::Deferred,
+            session,
+        }
+    }
 }
 
 /// What a receiver gets, read from the file.
 #[derive(Debug)]
 pub(super) struct ContentRow {
     pub(super) message: super::BrokerMessage,
+    /// How long the body is, also where it was cut.
+    pub(super) body_bytes: u64,
     pub(super) enqueued_at: i64,
-    pub(super) dead_letter_reason: Option<String>,
-    pub(super) dead_letter_description: Option<String>,
+    pub(super) dead_letter: DeadLetter,
 }
 
 /// The open file.
@@ -120,6 +156,13 @@ impl Storage {
         match version {
             0 => {
                 connection.execute_batch(SCHEMA)?;
+                connection.execute_batch(MESSAGES)?;
+                connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            }
+            1 => {
+                connection.execute_batch(FROM_1_BEGIN)?;
+                connection.execute_batch(MESSAGES)?;
+                connection.execute_batch(FROM_1_END)?;
                 connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
             SCHEMA_VERSION => {}
@@ -235,7 +278,8 @@ impl Storage {
     /// Shows every message to `each`, in the order of their sequence numbers.
     pub(super) fn index(&self, mut each: impl FnMut(IndexRow)) -> Result<()> {
         let mut statement = self.connection.prepare(
-            "SELECT sequence, entity, state, delivery_count, enqueued_at, expires_at FROM messages ORDER BY sequence",
+            "SELECT sequence, entity, state, delivery_count, enqueued_at, expires_at, session FROM messages
+             ORDER BY sequence",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -245,12 +289,14 @@ impl Storage {
                 entity: row.get(1)?,
                 state: match state.as_str() {
                     "scheduled" => State::Scheduled,
+                    "deferred" => State::Deferred,
                     "dead" => State::Dead,
                     _ => State::Ready,
                 },
                 delivery_count: row.get(3)?,
                 enqueued_at: row.get(4)?,
                 expires_at: row.get(5)?,
+                session: row.get(6)?,
             });
         }
         Ok(())
@@ -308,30 +354,39 @@ impl Storage {
             .map(|d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
         self.connection
             .prepare_cached(
-                "INSERT INTO messages (sequence, entity, state, enqueued_at, expires_at, message_id, time_to_live,
-                     properties, body)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO messages (sequence, entity, state, delivery_count, enqueued_at, expires_at, message_id,
+                     session, time_to_live, properties, hops, dead_letter_source, dead_letter_reason,
+                     dead_letter_description, body)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 row.sequence,
                 row.entity,
                 row.state.as_str(),
+                row.delivery_count,
                 row.enqueued_at,
                 row.expires_at,
                 envelope.message_id,
+                envelope.session_id,
                 time_to_live,
                 envelope.properties,
+                envelope.hops,
+                envelope.dead_letter.source,
+                envelope.dead_letter.reason,
+                envelope.dead_letter.description,
                 &envelope.body[..],
             ])?;
         Ok(())
     }
 
-    /// Removes a scheduled message, to be sent now.
+    /// Removes a message, to be put elsewhere.
     pub(super) fn take(&mut self, sequence: i64) -> Result<Option<Envelope>> {
         self.begin()?;
         self.connection
             .prepare_cached(
-                "DELETE FROM messages WHERE sequence = ? RETURNING message_id, body, properties, time_to_live",
+                "DELETE FROM messages WHERE sequence = ?
+                 RETURNING message_id, body, properties, time_to_live, session, hops, dead_letter_source,
+                     dead_letter_reason, dead_letter_description",
             )?
             .query_row([sequence], |row| {
                 let time_to_live: Option<i64> = row.get(3)?;
@@ -340,7 +395,14 @@ impl Storage {
                     body: row.get::<_, Vec<u8>>(1)?.into(),
                     properties: row.get(2)?,
                     time_to_live: time_to_live.map(|micros| Duration::from_micros(micros.max(0) as u64)),
+                    session_id: row.get(4)?,
                     scheduled_at: None,
+                    hops: row.get(5)?,
+                    dead_letter: DeadLetter {
+                        source: row.get(6)?,
+                        reason: row.get(7)?,
+                        description: row.get(8)?,
+                    },
                 })
             })
             .optional()
@@ -364,6 +426,15 @@ impl Storage {
         Ok(())
     }
 
+    /// Notes that a receiver has put a message aside.
+    pub(super) fn defer(&mut self, sequence: i64, delivery_count: u32) -> Result<()> {
+        self.begin()?;
+        self.connection
+            .prepare_cached("UPDATE messages SET state = 'deferred', delivery_count = ? WHERE sequence = ?")?
+            .execute(params![delivery_count, sequence])?;
+        Ok(())
+    }
+
     /// Moves a message to the dead-letter queue, where it does not expire.
     pub(super) fn bury(&mut self, sequence: i64, delivery_count: u32, reason: &str, description: &str) -> Result<()> {
         self.begin()?;
@@ -376,22 +447,118 @@ impl Storage {
         Ok(())
     }
 
-    /// The content of a message.
-    pub(super) fn read(&self, sequence: i64) -> Result<Option<ContentRow>> {
+    /// The content of a message, with at most `body_bytes_max` bytes of its body.
+    pub(super) fn read(&self, sequence: i64, body_bytes_max: usize) -> Result<Option<ContentRow>> {
         self.connection
             .prepare_cached(
-                "SELECT message_id, body, properties, enqueued_at, dead_letter_reason, dead_letter_description
-                 FROM messages WHERE sequence = ?",
+                "SELECT message_id, CASE WHEN length(body) > ?2 THEN substr(body, 1, ?2) ELSE body END, properties,
+                     enqueued_at, dead_letter_source, dead_letter_reason, dead_letter_description, length(body)
+                 FROM messages WHERE sequence = ?1",
             )?
-            .query_row([sequence], |row| {
-                let properties = row.get_ref(2)?.as_str()?;
-                Ok(ContentRow {
-                    message: restore(row.get(0)?, row.get(1)?, properties),
-                    enqueued_at: row.get(3)?,
-                    dead_letter_reason: row.get(4)?,
-                    dead_letter_description: row.get(5)?,
-                })
-            })
+            .query_row(
+                params![sequence, i64::try_from(body_bytes_max).unwrap_or(i64::MAX)],
+                |row| {
+                    let properties = row.get_ref(2)?.as_str()?;
+                    Ok(ContentRow {
+                        message: restore(row.get(0)?, row.get(1)?, properties),
+                        body_bytes: row.get::<_, i64>(7)?.unsigned_abs(),
+                        enqueued_at: row.get(3)?,
+                        dead_letter: DeadLetter {
+                            source: row.get(4)?,
+                            reason: row.get(5)?,
+                            description: row.get(6)?,
+                        },
+                    })
+                },
+            )
             .optional()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tables of version 1, with a message in a session, one that is scheduled, and a dead one.
+    const VERSION_1: &str = r#"
+CREATE TABLE entities (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    kind TEXT NOT NULL CHECK (kind IN ('queue', 'topic', 'subscription')),
+    topic INTEGER REFERENCES entities (id) CHECK ((topic IS NOT NULL) = (kind = 'subscription')),
+    options TEXT NOT NULL
+) STRICT;
+CREATE TABLE messages (
+    sequence INTEGER PRIMARY KEY,
+    entity INTEGER NOT NULL REFERENCES entities (id),
+    state TEXT NOT NULL CHECK (state IN ('ready', 'scheduled', 'dead')),
+    delivery_count INTEGER NOT NULL DEFAULT 0,
+    enqueued_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    message_id TEXT NOT NULL,
+    time_to_live INTEGER,
+    properties TEXT NOT NULL,
+    dead_letter_reason TEXT,
+    dead_letter_description TEXT,
+    body BLOB NOT NULL
+) STRICT;
+CREATE TABLE seen (
+    entity INTEGER NOT NULL,
+    message_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (entity, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX seen_until ON seen (until);
+CREATE TABLE sequence (next INTEGER NOT NULL) STRICT;
+INSERT INTO sequence VALUES (4);
+INSERT INTO entities VALUES (1, 'q', 'queue', NULL, '{}');
+INSERT INTO messages VALUES
+    (1, 1, 'ready', 2, 10, 99, 'a', 5, '{"session_id":"s"}', NULL, NULL, x'01'),
+    (2, 1, 'scheduled', 0, 20, NULL, 'b', NULL, '{}', NULL, NULL, x'02'),
+    (3, 1, 'dead', 3, 30, NULL, 'c', NULL, '{}', 'reason', 'description', x'03');
+PRAGMA user_version = 1;
+"#;
+
+    #[test]
+    fn a_file_of_version_1_is_taken_over() {
+        let folder = std::env::temp_dir().join(format!("devhost-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("servicebus.db");
+        Connection::open(&path)
+            .and_then(|file| file.execute_batch(VERSION_1))
+            .expect("a file of version 1");
+        for _ in 0..2 {
+            let mut storage = Storage::open(&path).expect("it opens");
+            assert_eq!(storage.allocate(), 4);
+            let mut rows = Vec::new();
+            storage
+                .index(|row| {
+                    rows.push((
+                        row.sequence,
+                        row.state,
+                        row.delivery_count,
+                        row.enqueued_at,
+                        row.session,
+                    ));
+                })
+                .expect("an index");
+            assert_eq!(
+                rows,
+                [
+                    (1, State::Ready, 2, 10, Some("s".to_owned())),
+                    (2, State::Scheduled, 0, 20, None),
+                    (3, State::Dead, 3, 30, None),
+                ]
+            );
+            let dead = storage.read(3, usize::MAX).expect("readable").expect("there");
+            assert_eq!(
+                (&dead.message.body[..], dead.message.message_id.as_str()),
+                (&[3][..], "c")
+            );
+            assert_eq!(dead.dead_letter.reason.as_deref(), Some("reason"));
+            assert_eq!(dead.dead_letter.description.as_deref(), Some("description"));
+        }
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

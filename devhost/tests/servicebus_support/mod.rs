@@ -1,7 +1,11 @@
 //! What the tests of the Service Bus share.
 
-use std::path::{Path, PathBuf};
+#![allow(dead_code)]
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use devhost::servicebus::{Broker, BrokerMessage, Delivery, Entities, QueueOptions};
 use uuid::Uuid;
 
 /// A directory of its own for a test, removed at its end.
@@ -24,4 +28,43 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A broker without entities.
+pub(crate) fn open(scratch: &Scratch) -> Broker {
+    Broker::open(&scratch.file(), Entities::default()).unwrap()
+}
+
+/// A broker with a queue `q`.
+pub(crate) fn queue(options: QueueOptions) -> (Broker, Scratch) {
+    let scratch = Scratch::new();
+    let broker = open(&scratch);
+    broker.ensure_queue("q", options).unwrap();
+    (broker, scratch)
+}
+
+pub(crate) fn message(id: &str) -> BrokerMessage {
+    BrokerMessage {
+        message_id: id.to_owned(),
+        body: "{}".into(),
+        ..BrokerMessage::default()
+    }
+}
+
+pub(crate) async fn receive(broker: &Broker, entity: &str, max: usize) -> Vec<Delivery> {
+    tokio::time::timeout(Duration::from_secs(10), broker.receive(entity, max))
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+pub(crate) fn ids(deliveries: &[Delivery]) -> Vec<&str> {
+    deliveries
+        .iter()
+        .map(|delivery| delivery.message.message_id.as_str())
+        .collect()
+}
+
+pub(crate) fn tokens(deliveries: &[Delivery]) -> Vec<Uuid> {
+    deliveries.iter().map(|delivery| delivery.lock_token).collect()
 }

@@ -86,6 +86,27 @@ resource "azurerm_storage_management_policy" "files" {
   }
 }
 
+# Beside the packages lie the backups from before each migration, as long as the server keeps its own.
+resource "azurerm_storage_management_policy" "host" {
+  storage_account_id = azurerm_storage_account.main["host"].id
+
+  rule {
+    name    = "expire-backups"
+    enabled = true
+
+    filters {
+      blob_types   = ["blockBlob"]
+      prefix_match = ["packages/backups/"]
+    }
+
+    actions {
+      base_blob {
+        delete_after_days_since_creation_greater_than = var.backup_retention_days
+      }
+    }
+  }
+}
+
 # What the Functions host needs of its storage when it opens it by identity:
 # https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
 resource "azurerm_role_assignment" "host" {

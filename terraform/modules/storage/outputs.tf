@@ -37,7 +37,8 @@ output "controls" {
       replication           = account.account_replication_type
       tags                  = account.tags
     } }
-    containers = [azurerm_storage_container.packages.container_access_type, azurerm_storage_container.files.container_access_type]
+    containers            = [azurerm_storage_container.packages.container_access_type, azurerm_storage_container.files.container_access_type]
+    backup_retention_days = azurerm_storage_management_policy.host.rule[0].actions[0].base_blob[0].delete_after_days_since_creation_greater_than
     roles = [for role in concat([azurerm_role_assignment.host, azurerm_role_assignment.files], values(azurerm_role_assignment.deployers)) :
     { role = role.role_definition_name, scope = role.scope, principal_id = role.principal_id }]
   }

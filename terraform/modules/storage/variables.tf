@@ -57,3 +57,8 @@ variable "files_retention_days" {
   description = "How long the program keeps exports and imports."
   type        = number
 }
+
+variable "backup_retention_days" {
+  description = "How long the database is kept as it was before a migration."
+  type        = number
+}

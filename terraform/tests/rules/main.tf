@@ -52,6 +52,9 @@ locals {
   }
 
   rules = {
+    # What is kept
+    "backups from before migrations are kept as long as the server's" = local.c.storage.backup_retention_days == local.c.postgresql.backup_retention_days
+
     # Keys and passwords
     "storage refuses shared keys and local users"      = alltrue([for account in local.c.storage.accounts : !account.shared_keys && !account.local_users])
     "Service Bus refuses shared access signatures"     = !local.c.service_bus.local_authentication

@@ -128,6 +128,8 @@ fn going_back_swaps_only_what_was_swapped() {
         let azure = Azure::new(&format!("*appsettings*) echo {running} ;;"));
         let output = azure.run("roll-back", &["rg", "shop", "next", "https://packages/new.zip"]);
         assert!(output.status.success(), "{output:?}");
+        let outcome = if is_swapped { "rolled-back\n" } else { "failed\n" };
+        assert!(output.stdout.ends_with(outcome.as_bytes()), "{output:?}");
         let asked = azure.asked();
         assert!(asked[0].starts_with("webapp traffic-routing clear --resource-group rg --name shop"));
         assert_eq!(

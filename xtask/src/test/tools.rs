@@ -1,5 +1,5 @@
-//! What tests need besides crates: PostgreSQL, RabbitMQ, Redis, the official Service Bus SDKs for Python and
-//! Node, Prometheus' parser, Azurite, and what checks scripts, images and manifests.
+//! What tests need besides crates: PostgreSQL, RabbitMQ, Redis, Chromium and its driver, the official Service Bus SDKs for
+//! Python and Node, Prometheus' parser, Azurite, and what checks scripts, images and manifests.
 
 use crate::failure::{Context as _, Failure, Result};
 use crate::{postgres, workspace};
@@ -22,6 +22,8 @@ pub(super) fn install() -> Result<()> {
     node("the Service Bus SDK for Node", &sources, &tools.join("node"))?;
     let azurite = workspace::root().join("azure/tests/azurite");
     node("Azurite", &azurite, &tools.join("azurite"))?;
+    let browser = workspace::root().join("tests/browser");
+    node("what drives Chromium", &browser, &tools.join("browser"))?;
     let delivery = workspace::root().join("tests/tests/delivery/tools");
     python("what checks images and manifests", &delivery, &tools.join("delivery"))?;
     node("the schema of compose files", &delivery, &tools.join("compose"))
@@ -38,6 +40,9 @@ fn packages() -> Result<()> {
     }
     if !works("redis-server", &["--version"]) {
         missing.push("redis-server");
+    }
+    if !works("chromium", &["--version"]) {
+        missing.push("chromium");
     }
     // The pipelines' scripts: what they call, and what looks for mistakes in them.
     for program in ["jq", "openssl", "shellcheck"] {

@@ -97,7 +97,7 @@ fn malformed(part: &str) -> Failure {
 
 fn failure(error: &BrokerError) -> Failure {
     let status = match error {
-        BrokerError::NotFound(_) => 404,
+        BrokerError::NotFound(_) | BrokerError::NoSuchMessage { .. } => 404,
         BrokerError::Invalid(_) | BrokerError::TooLarge { .. } => 400,
         _ => 500,
     };

@@ -437,6 +437,7 @@ pub(super) fn condition(error: &BrokerError) -> &'static str {
         BrokerError::NotFound(_) => "amqp:not-found",
         BrokerError::TooLarge { .. } => "amqp:link:message-size-exceeded",
         BrokerError::Invalid(_) => "amqp:not-allowed",
+        BrokerError::NoSuchMessage { .. } => "com.microsoft:message-not-found",
         BrokerError::Busy => "com.microsoft:server-busy",
         _ => "amqp:internal-error",
     }
