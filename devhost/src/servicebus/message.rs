@@ -151,6 +151,11 @@ impl Envelope {
     pub(super) fn size(&self) -> usize {
         self.message_id.len() + self.body.len() + self.properties.len()
     }
+
+    /// The message again.
+    pub(super) fn message(&self) -> BrokerMessage {
+        restore(self.message_id.clone(), self.body.clone(), &self.properties)
+    }
 }
 
 /// What of a message is stored as one JSON text.
@@ -214,12 +219,12 @@ impl From<BrokerMessage> for Envelope {
 }
 
 /// Puts a stored message together again.
-pub(super) fn restore(message_id: String, body: Vec<u8>, properties: &str) -> BrokerMessage {
+pub(super) fn restore(message_id: String, body: Bytes, properties: &str) -> BrokerMessage {
     // Written by `Envelope::from`; a row that somebody edited by hand still delivers its body.
     let properties: StoredText = serde_json::from_str(properties).unwrap_or_default();
     BrokerMessage {
         message_id,
-        body: Bytes::from(body),
+        body,
         content_type: properties.content_type,
         correlation_id: properties.correlation_id,
         subject: properties.subject,

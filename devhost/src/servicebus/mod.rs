@@ -7,6 +7,7 @@
 //! | `engine` | the one thread that owns all state, and its rounds of group commit |
 //! | `queue` | one queue in memory: what is ready, locked, put aside, about to expire, and in which sessions |
 //! | `storage` | the SQLite file |
+//! | `rules` | which messages a subscription takes |
 //! | `entities`, `iso8601` | the configuration file |
 //! | `path` | the names of entities |
 //! | `access` | who may send |
@@ -24,6 +25,7 @@ mod options;
 mod path;
 mod queue;
 mod rest;
+mod rules;
 mod storage;
 
 pub use access::Access;
@@ -34,3 +36,4 @@ pub use error::BrokerError;
 pub use message::{BrokerMessage, Delivery, MessageState, Peeked, PeekedMessage};
 pub use options::{EntityCounts, QueueOptions};
 pub use rest::serve_rest;
+pub use rules::{CorrelationFilter, Filter, Rule};

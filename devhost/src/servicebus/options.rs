@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::rules::Rule;
+
 /// How a queue, topic or subscription behaves. The defaults are those of Azure Service Bus.
 ///
 /// For a topic only duplicate detection, time to live and message size mean something.
@@ -31,6 +33,10 @@ pub struct QueueOptions {
     pub forward_to: Option<String>,
     /// The queue or topic that dead letters go to instead of the dead-letter queue.
     pub forward_dead_letters_to: Option<String>,
+    /// Of a subscription: which messages it takes; without any rule all of them. A message that several rules without an
+    /// action take comes once; each rule with an action makes a copy of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// The largest message (body and properties), in bytes.
     pub max_message_bytes: usize,
 }
@@ -48,6 +54,7 @@ impl Default for QueueOptions {
             requires_session: false,
             forward_to: None,
             forward_dead_letters_to: None,
+            rules: Vec::new(),
             max_message_bytes: 1024 * 1024,
         }
     }

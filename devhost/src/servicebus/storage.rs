@@ -460,7 +460,7 @@ impl Storage {
                 |row| {
                     let properties = row.get_ref(2)?.as_str()?;
                     Ok(ContentRow {
-                        message: restore(row.get(0)?, row.get(1)?, properties),
+                        message: restore(row.get(0)?, row.get::<_, Vec<u8>>(1)?.into(), properties),
                         body_bytes: row.get::<_, i64>(7)?.unsigned_abs(),
                         enqueued_at: row.get(3)?,
                         dead_letter: DeadLetter {

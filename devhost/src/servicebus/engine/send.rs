@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Engine, now};
-use crate::servicebus::directory::Kind;
+use crate::servicebus::BrokerMessage;
+use crate::servicebus::broker::PROPERTIES_BYTES_MAX;
+use crate::servicebus::directory::{EntityInfo, Kind};
 use crate::servicebus::error::BrokerError;
 use crate::servicebus::message::{Envelope, later};
+use crate::servicebus::rules::Outcome;
 use crate::servicebus::storage::{IndexRow, State};
 
 /// How often a message may be forwarded, as in Azure.
@@ -24,6 +27,11 @@ const NO_SESSION: (&str, &str) = (
 const NO_DESTINATION: (&str, &str) = (
     "MessagingEntityNotFoundException",
     "The queue or topic that messages are forwarded to does not exist.",
+);
+
+const PROPERTIES_TOO_LARGE: (&str, &str) = (
+    "HeaderSizeExceeded",
+    "The size quota for this stream has been exceeded.",
 );
 
 impl Engine {
@@ -78,10 +86,62 @@ impl Engine {
             return self.arrive(id, sequence, now, envelope, None);
         }
         let limit = entity.info.options.default_time_to_live;
-        for subscription in entity.subscriptions.clone() {
-            // The place for rules: a subscription with filters takes the copy only if one of them matches.
+        let subscriptions = entity.subscriptions.clone();
+        // Taken apart once, and only if somebody looks at it.
+        let mut message = None;
+        for subscription in subscriptions {
+            let Some(info) = self.entities.get(&subscription).map(|entity| Arc::clone(&entity.info)) else {
+                continue;
+            };
+            if info.options.rules.is_empty() {
+                let sequence = self.storage.allocate();
+                self.arrive(subscription, sequence, now, envelope, limit)?;
+                continue;
+            }
+            let message = message.get_or_insert_with(|| envelope.message());
+            self.filter(&info, message, now, envelope, limit)?;
+        }
+        Ok(())
+    }
+
+    /// A message of the topic meets the rules of a subscription.
+    fn filter(
+        &mut self,
+        info: &EntityInfo,
+        message: &BrokerMessage,
+        now: i64,
+        envelope: &Envelope,
+        limit: Option<Duration>,
+    ) -> rusqlite::Result<()> {
+        let mut taken = false;
+        let mut failure = None;
+        for rule in &info.options.rules {
+            match rule.apply(message) {
+                Ok(Outcome::Passed) => {}
+                Ok(Outcome::Taken) => taken = true,
+                Ok(Outcome::Changed(copy)) => {
+                    let copy = Envelope {
+                        hops: envelope.hops,
+                        dead_letter: envelope.dead_letter.clone(),
+                        ..Envelope::from(*copy)
+                    };
+                    let sequence = self.storage.allocate();
+                    if copy.properties.len() > PROPERTIES_BYTES_MAX {
+                        self.refuse(info.id, sequence, now, &copy, PROPERTIES_TOO_LARGE)?;
+                    } else {
+                        self.arrive(info.id, sequence, now, &copy, limit)?;
+                    }
+                }
+                Err(error) => failure = Some(error.to_string()),
+            }
+        }
+        if taken {
             let sequence = self.storage.allocate();
-            self.arrive(subscription, sequence, now, envelope, limit)?;
+            self.arrive(info.id, sequence, now, envelope, limit)?;
+        }
+        if let Some(description) = failure.filter(|_| info.options.dead_lettering_on_filter_errors) {
+            let sequence = self.storage.allocate();
+            self.refuse(info.id, sequence, now, envelope, ("FilterException", &description))?;
         }
         Ok(())
     }
