@@ -288,3 +288,168 @@ async fn a_dead_letter_is_resubmitted_over_http() {
         assert_eq!(call["envelope"]["Metadata"]["DeliveryCount"], "1");
     }
 }
+
+fn in_session(session: &str, body: &str) -> Value {
+    json!({"body": body, "sessionId": session})
+}
+
+#[tokio::test]
+async fn sessions_are_called_in_order_and_one_at_a_time() {
+    // An output, by a function that comes first, does not make the queue without sessions.
+    let app = App::new()
+        .host("/extensions/serviceBus", json!({"maxConcurrentSessions": 2}))
+        .function(
+            "alpha",
+            json!([
+                {"type": "serviceBusTrigger", "name": "m", "queueName": "other", "connection": "SB"},
+                {"type": "serviceBus", "direction": "out", "name": "out", "queueName": "orders", "connection": "SB"}
+            ]),
+        )
+        .queue("one", "orders", json!({"isSessionsEnabled": true}));
+    let mut host = app.start().await;
+    // The first of a stays for ever: b goes on, the rest of a does not.
+    host.message(
+        "orders",
+        json!([
+            in_session("a", "stay"),
+            in_session("a", "a2"),
+            in_session("b", "b1"),
+            in_session("b", "b2"),
+            in_session("b", "b3"),
+        ]),
+    )
+    .await;
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        let call = host.envelope("one").await;
+        seen.push(
+            call["envelope"]["Data"]["m"]
+                .as_str()
+                .unwrap()
+                .trim_matches('"')
+                .to_owned(),
+        );
+        let metadata = &call["envelope"]["Metadata"];
+        assert!(metadata["SessionId"].is_string(), "{metadata}");
+        assert_eq!(metadata["MessageSession"], json!({}));
+        assert_eq!(metadata["SessionActions"], json!({}));
+    }
+    let of_b: Vec<_> = seen.iter().filter(|body| body.starts_with('b')).collect();
+    assert_eq!(of_b, ["b1", "b2", "b3"]);
+    assert!(seen.contains(&"stay".to_owned()), "{seen:?}");
+    // What has no session is refused; the message behind the one that stays is still there.
+    let refused = host.post("/_devhost/servicebus/orders", r#"{"body": "x"}"#).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text());
+    let left = loop {
+        let left = host.counts("orders").await;
+        // The last of b has been called; completing it takes the host a moment longer.
+        if left.0 < 3 {
+            break left;
+        }
+    };
+    assert_eq!(left, (2, 0));
+}
+
+#[tokio::test]
+async fn a_failed_message_of_a_session_comes_again_before_the_next() {
+    let app = App::new().queue("one", "orders", json!({"isSessionsEnabled": true}));
+    let mut host = app.start().await;
+    host.message("orders", json!([in_session("a", "fail"), in_session("a", "after")]))
+        .await;
+    for count in 1..=10 {
+        let call = host.envelope("one").await;
+        assert_eq!(call["envelope"]["Data"]["m"], "\"fail\"");
+        assert_eq!(call["envelope"]["Metadata"]["DeliveryCount"], count.to_string());
+    }
+    assert_eq!(host.envelope("one").await["envelope"]["Data"]["m"], "\"after\"");
+}
+
+#[tokio::test]
+async fn a_batch_is_of_one_session() {
+    let app = App::new()
+        .queue(
+            "many",
+            "orders",
+            json!({"isSessionsEnabled": true, "cardinality": "many", "dataType": "string"}),
+        )
+        .setting("AzureWebJobs.many.Disabled", "1");
+    let mut host = app.start().await;
+    host.message(
+        "orders",
+        json!([in_session("a", "a1"), in_session("b", "b1"), in_session("a", "a2")]),
+    )
+    .await;
+    host.stop().await;
+    let app = app.setting("AzureWebJobs.many.Disabled", "0");
+    let mut host = app.start().await;
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let call = host.envelope("many").await;
+        seen.push(format!(
+            "{} {}",
+            call["envelope"]["Data"]["m"].as_str().unwrap(),
+            call["envelope"]["Metadata"]["SessionIdArray"].as_str().unwrap()
+        ));
+    }
+    seen.sort();
+    assert_eq!(seen, [r#"["a1","a2"] ["a","a"]"#, r#"["b1"] ["b"]"#]);
+}
+
+#[tokio::test]
+async fn a_trigger_and_its_queue_must_agree_about_sessions() {
+    let config = json!({"UserConfig": {"Namespaces": [{"Queues": [
+        {"Name": "with", "Properties": {"RequiresSession": true}},
+        {"Name": "without"},
+        {"Name": "on", "Properties": {"ForwardTo": "without"}},
+    ]}]}});
+    let app = App::new()
+        .queue("first", "with", json!({}))
+        .queue("second", "without", json!({"isSessionsEnabled": true}))
+        .queue("third", "with/$deadletterqueue", json!({"isSessionsEnabled": true}))
+        .queue("fourth", "on", json!({}))
+        .queue("fifth", "with/$deadletterqueue", json!({}));
+    std::fs::write(app.path().join("servicebus.json"), config.to_string()).unwrap();
+    let mut host = app.start().await;
+    for words in [
+        "The 'first' function is in error: 'with' requires sessions",
+        "The 'second' function is in error: 'without' has no sessions",
+        "The 'third' function is in error: 'with/$deadletterqueue' is a dead-letter queue",
+        "The 'fourth' function is in error: 'on' forwards its messages to 'without'",
+    ] {
+        host.line(words).await;
+    }
+    assert!(!host.has_seen("The 'fifth' function is in error"));
+}
+
+#[tokio::test]
+async fn a_subscription_s_rules_decide_what_its_function_gets() {
+    let config = json!({"UserConfig": {"Namespaces": [{"Topics": [{"Name": "events", "Subscriptions": [
+        {"Name": "red", "Rules": [{"Name": "r", "Properties": {
+            "FilterType": "Sql", "SqlFilter": {"SqlExpression": "color = 'red' AND size > 1"},
+            "Action": {"SqlExpression": "SET big = size * 10"}}}]},
+        {"Name": "rest", "Rules": [{"Name": "r", "Properties": {
+            "FilterType": "Correlation", "CorrelationFilter": {"Label": "rest"}}}]},
+    ]}]}]}});
+    let trigger = |name: &str| json!([{"type": "serviceBusTrigger", "name": "m", "topicName": "events", "subscriptionName": name, "connection": "SB"}]);
+    let app = App::new()
+        .function("red", trigger("red"))
+        .function("rest", trigger("rest"));
+    std::fs::write(app.path().join("servicebus.json"), config.to_string()).unwrap();
+    let mut host = app.start().await;
+    host.message(
+        "events",
+        json!([
+            {"body": "1", "applicationProperties": {"color": "red", "size": 1}},
+            {"body": "2", "applicationProperties": {"color": "red", "size": 2}},
+            {"body": "3", "subject": "rest"},
+        ]),
+    )
+    .await;
+    let red = host.envelope("red").await;
+    assert_eq!(red["envelope"]["Data"]["m"], "\"2\"");
+    assert_eq!(
+        red["envelope"]["Metadata"]["ApplicationProperties"],
+        json!({"color": "red", "size": 2, "big": 20, "RuleName": "r"})
+    );
+    assert_eq!(host.envelope("rest").await["envelope"]["Data"]["m"], "\"3\"");
+}

@@ -78,6 +78,8 @@ pub struct ServiceBusTrigger {
     pub connection: String,
     /// Batches (`cardinality: many`).
     pub many: bool,
+    /// The entity requires sessions (`isSessionsEnabled`).
+    pub sessions: bool,
     /// Whether the host settles after success; `None`: as `host.json` says.
     pub auto_complete: Option<bool>,
 }
@@ -265,9 +267,6 @@ impl Binding {
                 );
             }
         };
-        if self.flag("isSessionsEnabled")?.unwrap_or(false) {
-            return Err("isSessionsEnabled is not there yet on this host".to_owned());
-        }
         let many = match self
             .text("cardinality")?
             .unwrap_or_default()
@@ -283,6 +282,7 @@ impl Binding {
             subscription,
             connection: self.connection()?,
             many,
+            sessions: self.flag("isSessionsEnabled")?.unwrap_or(false),
             // The documentation still shows the older name.
             auto_complete: self.flag("autoCompleteMessages")?.or(self.flag("autoComplete")?),
         })

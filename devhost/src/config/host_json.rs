@@ -60,6 +60,10 @@ pub struct ServiceBusOptions {
     pub auto_complete: bool,
     /// Single messages in flight at once.
     pub max_concurrent_calls: usize,
+    /// Sessions in flight at once.
+    pub max_concurrent_sessions: usize,
+    /// Single messages of one session in flight at once.
+    pub max_concurrent_calls_per_session: usize,
     /// Most messages of a batch.
     pub max_batch_size: usize,
     /// Fewest messages of a batch, as long as `max_batch_wait` has not passed.
@@ -256,6 +260,7 @@ impl ServiceBusOptions {
     fn parse(section: &Section<'_>) -> Result<Self, ConfigError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (messages, batches) = (section.get("messageHandlerOptions"), section.get("batchOptions"));
+        let sessions = section.get("sessionHandlerOptions");
         let renewal = section.get("maxAutoLockRenewalDuration");
         let endless = renewal.text()?.is_some_and(|text| text.starts_with('-'));
         let max_auto_lock_renewal = if endless {
@@ -274,6 +279,9 @@ impl ServiceBusOptions {
             auto_complete: flag("autoCompleteMessages", &messages.get("autoComplete"))?.unwrap_or(true),
             max_concurrent_calls: count("maxConcurrentCalls", &messages.get("maxConcurrentCalls"))?
                 .unwrap_or(16 * cores),
+            max_concurrent_sessions: count("maxConcurrentSessions", &sessions.get("maxConcurrentSessions"))?
+                .unwrap_or(8),
+            max_concurrent_calls_per_session: section.get("maxConcurrentCallsPerSession").count()?.unwrap_or(1),
             max_batch_size: count("maxMessageBatchSize", &batches.get("maxMessageCount"))?.unwrap_or(1000),
             min_batch_size: section.get("minMessageBatchSize").count()?.unwrap_or(1),
             max_batch_wait: section

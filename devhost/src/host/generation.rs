@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::announce;
 use crate::admin::Admin;
-use crate::config::{App, Function, FunctionProblem, Trigger};
+use crate::config::{App, Function, FunctionProblem, ServiceBusTrigger, Trigger};
 use crate::console::Console;
 use crate::handler::{Handler, HandlerCommand, HandlerState, Launcher, SupervisorOptions, supervise};
 use crate::http::{Cors, Router, Site};
@@ -106,6 +106,12 @@ impl Generation {
             stop: &stop_triggers,
             triggers: &triggers,
         };
+        for function in &functions {
+            // Before an output makes the queue that a trigger wants with sessions. What fails is told below.
+            if let Trigger::ServiceBus(trigger) = &function.trigger {
+                let _ = starter.ensure_source(trigger);
+            }
+        }
         for function in &functions {
             if let Err(reason) = starter.start(function) {
                 problems.push(FunctionProblem {
@@ -223,13 +229,7 @@ impl Starter<'_> {
                         function.name
                     ));
                 }
-                let ensured = match &trigger.subscription {
-                    Some((topic, name)) => {
-                        self.around.broker.ensure_subscription(topic, name, QueueOptions::default())
-                    }
-                    None => self.around.broker.ensure_queue(queue_of(&trigger.entity), QueueOptions::default()),
-                };
-                ensured.map_err(|error| error.to_string())?;
+                self.ensure_source(trigger)?;
                 if !function.disabled {
                     self.triggers.spawn(servicebus_trigger::run(Receiver {
                         function: Arc::clone(function),
@@ -247,6 +247,22 @@ impl Starter<'_> {
             )),
         }
         Ok(())
+    }
+
+    /// Sees to it that what a trigger reads is there, and can be read as it says.
+    fn ensure_source(&self, trigger: &ServiceBusTrigger) -> Result<(), String> {
+        let broker = &self.around.broker;
+        let options = QueueOptions {
+            requires_session: trigger.sessions,
+            ..QueueOptions::default()
+        };
+        let ensured = match &trigger.subscription {
+            Some((topic, name)) => broker.ensure_subscription(topic, name, options),
+            None => broker.ensure_queue(queue_of(&trigger.entity), options),
+        };
+        ensured
+            .and_then(|()| broker.check_receiver(&trigger.entity, trigger.sessions))
+            .map_err(|error| error.to_string())
     }
 
     fn ensure_outputs(&self, function: &Function) -> Result<(), String> {

@@ -170,6 +170,24 @@ impl Broker {
         (&mut pending.receiver).await.unwrap_or(Err(BrokerError::Stopped))
     }
 
+    /// Whether messages can be received from an entity in the way that a receiver wants to: with sessions or without.
+    pub fn check_receiver(&self, entity: &str, sessions: bool) -> Result<(), BrokerError> {
+        let dead_letter = self.receivable(entity)?.dead_letter;
+        let (info, _) = self.directory.find(entity)?;
+        let reason = match (info.options.requires_session && !dead_letter, sessions) {
+            (true, true) | (false, false) => return Ok(()),
+            (true, false) => "requires sessions: its trigger needs \"isSessionsEnabled\": true",
+            (false, true) if dead_letter => {
+                "is a dead-letter queue, which has no sessions: \"isSessionsEnabled\" is too much"
+            }
+            (false, true) => {
+                "has no sessions, but its trigger says \"isSessionsEnabled\": true. Declare it in servicebus.json with \
+                 \"RequiresSession\": true"
+            }
+        };
+        Err(BrokerError::Invalid(format!("'{entity}' {reason}.")))
+    }
+
     /// Removes locked messages for good.
     ///
     /// With [`BrokerError::LockLost`] those whose locks still held are removed all the same.

@@ -9,18 +9,23 @@ use crate::servicebus::Delivery;
 pub(super) async fn run(receiver: Receiver) {
     while let Some(mut deliveries) = receiver.receive(receiver.options.max_batch_size).await {
         fill(&receiver, &mut deliveries).await;
-        let succeeded = match batch_call(&receiver.function, &deliveries) {
-            Ok(call) => receiver.invoker.invoke(&receiver.function, call).await.is_ok(),
-            Err(error) => {
-                receiver
-                    .invoker
-                    .console()
-                    .error(format_args!("Functions.{}: {error}", receiver.function.name));
-                false
-            }
-        };
-        receiver.settle(&deliveries, succeeded).await;
+        call(&receiver, &deliveries).await;
     }
+}
+
+/// Calls the function with a batch and settles it.
+pub(super) async fn call(receiver: &Receiver, deliveries: &[Delivery]) {
+    let succeeded = match batch_call(&receiver.function, deliveries) {
+        Ok(call) => receiver.invoker.invoke(&receiver.function, call).await.is_ok(),
+        Err(error) => {
+            receiver
+                .invoker
+                .console()
+                .error(format_args!("Functions.{}: {error}", receiver.function.name));
+            false
+        }
+    };
+    receiver.settle(deliveries, succeeded).await;
 }
 
 /// Waits for `minMessageBatchSize`, no longer than `maxBatchWaitTime`; by default one is enough and nothing waits.

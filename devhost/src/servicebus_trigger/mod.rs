@@ -3,6 +3,7 @@
 mod batch;
 mod envelope;
 mod receiver;
+mod sessions;
 mod single;
 
 pub use envelope::{EnvelopeError, batch_call, input_call, single_call};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{batch, single};
+use super::{batch, sessions, single};
 use crate::config::{Function, ServiceBusOptions, ServiceBusTrigger};
 use crate::handler::HandlerState;
 use crate::invocation::Invoker;
@@ -33,7 +33,9 @@ pub struct Receiver {
 
 /// Receives until told to stop.
 pub async fn run(receiver: Receiver) {
-    if receiver.trigger.many {
+    if receiver.trigger.sessions {
+        sessions::run(receiver).await;
+    } else if receiver.trigger.many {
         batch::run(receiver).await;
     } else {
         single::run(receiver).await;

@@ -43,7 +43,8 @@ pub(super) async fn run(receiver: Receiver) {
     calls.wait().await;
 }
 
-async fn call(receiver: &Receiver, delivery: Delivery) {
+/// Calls the function with one message and settles it.
+pub(super) async fn call(receiver: &Receiver, delivery: Delivery) {
     let call = single_call(&receiver.function, &delivery);
     let invocation = receiver.invoker.invoke(&receiver.function, call);
     tokio::pin!(invocation);
