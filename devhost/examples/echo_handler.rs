@@ -8,6 +8,8 @@
 //! | with `plain` | 200 as text |
 //! | with `stay` | no answer at all |
 //! | with `exit:<code>` | the process ends with that code |
+//! | a JSON object with `reply` | just that: `status`, `type`, `body` (text, or JSON), `location` |
+//! | a JSON object with `replies` | the one for the called path, in the same form |
 //! | everything else | `Outputs` with a response that holds the envelope |
 //!
 //! Each envelope is also printed, as one line of JSON after `ENVELOPE `.
@@ -87,7 +89,41 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, Failure> {
         "envelope": envelope,
     });
     println!("ENVELOPE {line}");
-    enveloped(&envelope).await
+    match script(head.uri.path(), &envelope) {
+        Some(script) => scripted(&script),
+        None => enveloped(&envelope).await,
+    }
+}
+
+/// The answer that a call itself asks for.
+fn script(path: &str, envelope: &Value) -> Option<Value> {
+    let data = envelope["Data"].as_object()?;
+    data.values().find_map(|value| {
+        let text = value["Body"].as_str().or(value.as_str())?;
+        let mut parsed: Value = serde_json::from_str(text).ok()?;
+        if let Value::String(inner) = &parsed {
+            parsed = serde_json::from_str(inner).ok()?;
+        }
+        let one = parsed.get("replies").and_then(|replies| replies.get(path));
+        one.or(parsed.get("reply")).cloned()
+    })
+}
+
+fn scripted(script: &Value) -> Result<Answer, Failure> {
+    let body = match &script["body"] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let status = script["status"].as_u64().unwrap_or(200);
+    *response.status_mut() = StatusCode::from_u16(u16::try_from(status)?)?;
+    let kind = script["type"].as_str().unwrap_or("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind.parse()?);
+    if let Some(location) = script["location"].as_str() {
+        response.headers_mut().insert(header::LOCATION, location.parse()?);
+    }
+    Ok(response)
 }
 
 async fn enveloped(envelope: &Value) -> Result<Answer, Failure> {

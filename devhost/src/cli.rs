@@ -67,6 +67,9 @@ pub struct StartArgs {
     /// Load these functions only.
     #[arg(long, num_args = 1.., value_name = "NAME")]
     pub functions: Vec<String>,
+    /// Ask callers for function and host keys, as Azure does.
+    #[arg(long, alias = "enableAuth")]
+    pub enable_auth: bool,
     /// No lines about invocations that succeed.
     #[arg(short, long)]
     pub quiet: bool,
@@ -94,6 +97,7 @@ impl StartArgs {
             cors: self.cors,
             cors_credentials: self.cors_credentials,
             functions: self.functions,
+            enable_auth: self.enable_auth,
             watch: !self.no_watch,
             watch_binary: self.watch_binary,
             ready_file: self.ready_file,

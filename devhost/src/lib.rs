@@ -6,6 +6,7 @@
 //! | [`handler`] | the handler's process and the connections to it |
 //! | [`http`] | routes, raw and enveloped requests |
 //! | [`invocation`] | envelopes and what comes back |
+//! | [`keys`] | function and host keys |
 //! | [`timers`], [`servicebus_trigger`] | what calls functions besides HTTP |
 //! | [`servicebus`] | the broker and its AMQP door |
 //! | [`admin`] | the host's own addresses |
@@ -24,6 +25,7 @@ pub mod handler;
 pub mod host;
 pub mod http;
 pub mod invocation;
+pub mod keys;
 pub mod servicebus;
 pub mod servicebus_trigger;
 pub mod tap;

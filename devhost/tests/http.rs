@@ -244,3 +244,114 @@ async fn a_body_over_the_limit_is_refused_declared_or_not() {
         .await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
+
+#[tokio::test]
+async fn routes_may_stand_in_host_json() {
+    let app = App::new()
+        .host(
+            "/customHandler/http",
+            json!({"routes": [{"route": "/alpha"}, {"route": "{*catchAll}"}, {"route": "{"}]}),
+        )
+        .setting("FUNCTIONS_WORKER_RUNTIME", "custom");
+    let host = app.start().await;
+    for (path, function) in [("/api/Alpha", "http-handler1"), ("/api/any/thing", "http-handler2")] {
+        assert_eq!(host.get(path).await.json()["target"], path);
+        let last = &host.get("/_devhost/invocations?count=1").await.json()[0];
+        assert_eq!(last["function"], function);
+    }
+    let status = host.get("/admin/functions/http-handler3/status").await.json();
+    assert!(status["errors"][0].as_str().unwrap().contains("not valid"), "{status}");
+}
+
+#[tokio::test]
+async fn a_profile_hands_everything_to_the_handler() {
+    let app = App::new()
+        .host("/configurationProfile", json!("web-app-custom-handler"))
+        .host("/customHandler/enableProxyingHttpRequest", json!(false));
+    let host = app.start().await;
+    for path in ["/", "/any/thing?x=1"] {
+        let answer = host.get(path).await;
+        assert_eq!(answer.json()["target"], path);
+        assert!(answer.json()["headers"]["x-forwarded-for"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn more_requests_than_may_wait_are_429() {
+    let app = App::new()
+        .host("/customHandler/enableProxyingHttpRequest", json!(false))
+        .host(
+            "/extensions/http",
+            json!({"maxConcurrentRequests": 1, "maxOutstandingRequests": 2}),
+        )
+        .http("slow", &["post"], "slow");
+    let mut host = app.start().await;
+    let first = host.post_apart("/api/slow", "stay");
+    let second = host.post_apart("/api/slow", "stay");
+    // One of them is in the handler, the other may not have come yet.
+    host.envelope("slow").await;
+    let mut third = host.post("/api/slow", "third").await;
+    if third.status != StatusCode::TOO_MANY_REQUESTS {
+        third = host.post("/api/slow", "fourth").await;
+    }
+    assert_eq!(third.status, StatusCode::TOO_MANY_REQUESTS);
+    first.abort();
+    second.abort();
+}
+
+#[tokio::test]
+async fn an_envelopes_answer_may_point_elsewhere_in_the_handler() {
+    let app = App::new().function("full", serde_json::from_str(SECOND_OUTPUT).unwrap());
+    let mut host = app.start().await;
+    let moved = json!({"replies": {
+        "/full": {"status": 307, "location": "moved?a=1"},
+        "/moved": {"body": {"Outputs": {"res": {"statusCode": 202, "body": "there"}}}},
+    }});
+    let answer = host.post("/api/full", moved.to_string()).await;
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::ACCEPTED, "there"));
+    assert_eq!(host.envelope("full").await["id"], host.envelope("moved").await["id"]);
+    // 302 turns a POST into a GET without a body.
+    let found = json!({"reply": {"status": 302, "location": "/other"}});
+    assert_eq!(host.post("/api/full", found.to_string()).await.status, StatusCode::OK);
+    for (location, words) in [
+        ("http://example.test/", "redirects to http://example.test/"),
+        ("/full", "redirects to itself, again and again"),
+    ] {
+        let away = json!({"reply": {"status": 307, "location": location}});
+        let answer = host.post_apart("/api/full", away.to_string());
+        host.line(words).await;
+        assert_eq!(answer.await.unwrap().status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+#[tokio::test]
+async fn head_and_options_are_methods_like_others() {
+    let app = App::new()
+        .host(
+            "/extensions/http",
+            json!({"customHeaders": {"X-Content-Type-Options": "nosniff"}}),
+        )
+        .http("things", &["get", "head", "options"], "things")
+        .http("others", &["get"], "others");
+    let mut host = app.start().await;
+    for (method, path, status) in [
+        ("HEAD", "/api/things", StatusCode::OK),
+        ("OPTIONS", "/api/things", StatusCode::OK),
+        ("HEAD", "/api/others", StatusCode::NOT_FOUND),
+        ("OPTIONS", "/api/others", StatusCode::NOT_FOUND),
+    ] {
+        let request = Request::builder().method(method).uri(host.url(path));
+        let answer = host.send(request.body(Full::<Bytes>::default()).unwrap()).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        if method == "HEAD" {
+            assert!(answer.body.is_empty());
+        }
+    }
+    for words in [
+        "Executing 'Functions.things' (Reason=",
+        "Executed 'Functions.things' (Succeeded, Id=",
+    ] {
+        host.line(words).await;
+    }
+}

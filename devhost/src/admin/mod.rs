@@ -3,6 +3,7 @@
 mod functions;
 mod guard;
 mod host;
+mod keys;
 mod messages;
 mod overview;
 mod own;
@@ -21,9 +22,10 @@ use hyper::body::Incoming;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::config::{Function, FunctionProblem};
+use crate::config::{AuthLevel, Function, FunctionProblem};
 use crate::http::{HostBody, empty, json_response};
 use crate::invocation::{History, Invoker};
+use crate::keys::{Caller, KeyScope, Keys};
 use crate::servicebus::{Broker, BrokerError};
 use crate::timers::TimerBoard;
 
@@ -49,6 +51,8 @@ pub struct Admin {
     pub timers: TimerBoard,
     /// Messages.
     pub broker: Broker,
+    /// Who may call `/admin`, and the keys themselves.
+    pub keys: Keys,
     /// An id of this run of the host.
     pub instance: Uuid,
     /// When this run began.
@@ -78,6 +82,11 @@ impl Admin {
                 .own(&head.method, rest.trim_end_matches('/'), query, &body.to_bytes())
                 .await;
         }
+        let is_ping = path.trim_end_matches('/').eq_ignore_ascii_case("/admin/host/ping");
+        let caller = Caller::of(&self.keys, &head.headers, head.uri.query(), None);
+        if !is_ping && caller.level < AuthLevel::Admin {
+            return empty(StatusCode::UNAUTHORIZED);
+        }
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).skip(1).collect();
         self.host_api(&head.method, &parts, &body.to_bytes())
     }
@@ -87,6 +96,16 @@ impl Admin {
             ("GET" | "POST", ["host", "ping"]) => empty(StatusCode::OK),
             ("GET", ["host", "status"]) => json_response(StatusCode::OK, &self.host_status()),
             ("POST", ["host", "drain"]) => empty(StatusCode::ACCEPTED),
+            (_, ["host", "keys" | "functionkeys", rest @ ..]) if rest.len() <= 1 => {
+                self.key_api(method, KeyScope::Host, rest.first().copied(), body)
+            }
+            (_, ["host", "systemkeys", rest @ ..]) if rest.len() <= 1 => {
+                self.key_api(method, KeyScope::System, rest.first().copied(), body)
+            }
+            (_, ["functions", name, "keys", rest @ ..]) if rest.len() <= 1 => match self.function(name) {
+                Some(function) => self.key_api(method, KeyScope::Function(&function.name), rest.first().copied(), body),
+                None => empty(StatusCode::NOT_FOUND),
+            },
             ("GET", ["functions"]) => json_response(StatusCode::OK, &self.all_functions()),
             ("GET", ["functions", name]) => match self.function(name) {
                 Some(function) => json_response(StatusCode::OK, &self.describe(function)),

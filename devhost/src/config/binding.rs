@@ -32,8 +32,9 @@ pub struct Binding {
     pub properties: Map<String, Value>,
 }
 
-/// Who may call an HTTP function. On this host nobody is asked for a key, as with `func start`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who may call an HTTP function. Without `--enable-auth` nobody is asked for a key, as with `func start`. Each level
+/// includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuthLevel {
     /// Anybody.
     Anonymous,
@@ -43,6 +44,29 @@ pub enum AuthLevel {
     System,
     /// Holders of the master key.
     Admin,
+}
+
+impl AuthLevel {
+    /// Reads the name, in any case; an empty one is `function`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "anonymous" => Some(Self::Anonymous),
+            "" | "function" => Some(Self::Function),
+            "system" => Some(Self::System),
+            "admin" => Some(Self::Admin),
+            _ => None,
+        }
+    }
+
+    /// The name, as the host writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "Anonymous",
+            Self::Function => "Function",
+            Self::System => "System",
+            Self::Admin => "Admin",
+        }
+    }
 }
 
 /// What an `httpTrigger` says.
@@ -227,21 +251,10 @@ impl Binding {
                 .map(|method| method.to_ascii_uppercase())
                 .collect(),
         };
-        let auth_level = match self
-            .text("authLevel")?
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-            .as_str()
-        {
-            "anonymous" => AuthLevel::Anonymous,
-            "" | "function" => AuthLevel::Function,
-            "system" => AuthLevel::System,
-            "admin" => AuthLevel::Admin,
-            other => {
-                return Err(format!(
-                    "authLevel \"{other}\" is not anonymous, function, system or admin"
-                ));
-            }
+        let auth_level = match self.text("authLevel")? {
+            None => AuthLevel::Function,
+            Some(text) => AuthLevel::parse(&text)
+                .ok_or_else(|| format!("authLevel \"{text}\" is not anonymous, function, system or admin"))?,
         };
         let route = self.text("route")?.filter(|route| !route.is_empty());
         Ok(HttpTrigger {

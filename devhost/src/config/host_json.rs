@@ -1,19 +1,20 @@
 //! `host.json`: the settings of the host, as far as this host has a use for them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{ConfigError, RetryPolicy, Section, Settings, read_json};
+use super::section::put;
+use super::{ConfigError, CustomHandler, RetryPolicy, Section, Settings, read_json};
 
 /// What `host.json` says, with the host's defaults for what it does not.
 #[derive(Debug, Clone)]
 pub struct HostJson {
     /// `customHandler`.
     pub handler: CustomHandler,
-    /// `extensions.http.routePrefix`, without slashes at its ends.
-    pub route_prefix: String,
+    /// `extensions.http`.
+    pub http: HttpOptions,
     /// `extensions.serviceBus`.
     pub service_bus: ServiceBusOptions,
     /// `functionTimeout`; `None`: no limit.
@@ -26,31 +27,21 @@ pub struct HostJson {
     pub has_bundle: bool,
     /// Most bytes of a request's body: `FUNCTIONS_REQUEST_BODY_SIZE_LIMIT`.
     pub body_limit: usize,
+    /// Whether a `configurationProfile` other than the default makes this a custom handler, whatever the settings say.
+    pub has_handler_profile: bool,
 }
 
-/// `customHandler`: the process that runs the functions.
-#[derive(Debug, Clone)]
-pub struct CustomHandler {
-    /// What to execute: a path, or a name to look for on PATH.
-    pub executable: PathBuf,
-    /// `arguments`, expanded; each may hold several separated by spaces.
-    pub arguments: Vec<String>,
-    /// `defaultWorkerPath`, given after `arguments`.
-    pub worker_path: Option<String>,
-    /// `workerArguments`, given last.
-    pub worker_arguments: Vec<String>,
-    /// Where it runs.
-    pub working_directory: PathBuf,
-    /// `enableForwardingHttpRequest`, or always with the older section `httpWorker`.
-    pub forwards: bool,
-    /// `enableProxyingHttpRequest`; wins over forwarding.
-    pub proxies: bool,
-    /// How long it may take until it answers.
-    pub initialization_timeout: Duration,
-    /// A fixed port; `None`: any free one.
-    pub port: Option<u16>,
-    /// Whether the settings come from the older section `httpWorker`, whose raw requests go to `/<function>`.
-    pub legacy: bool,
+/// `extensions.http`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// `routePrefix`, without slashes at its ends.
+    pub route_prefix: String,
+    /// `maxConcurrentRequests`: requests in functions at once; `None`: no limit.
+    pub max_concurrent: Option<usize>,
+    /// `maxOutstandingRequests`: those and what waits behind them; `None`: no limit.
+    pub max_outstanding: Option<usize>,
+    /// `customHeaders`: what every answer gets.
+    pub custom_headers: Vec<(String, String)>,
 }
 
 /// `extensions.serviceBus`, the options a receiver needs. Unit of the durations: as written.
@@ -93,157 +84,162 @@ impl HostJson {
         Self::parse(json, root, settings, warnings)
     }
 
-    /// Reads the JSON of the file.
+    /// Reads the JSON of the file. The first thing that is wrong is the error.
     pub fn parse(
+        json: Value,
+        root: &Path,
+        settings: &Settings,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ConfigError> {
+        Self::examine(json, root, settings, warnings).map_err(|mut errors| errors.swap_remove(0))
+    }
+
+    /// Reads the JSON of the file, and names everything that is wrong with it, one error a section; there is at least one.
+    pub fn examine(
         mut json: Value,
         root: &Path,
         settings: &Settings,
         warnings: &mut Vec<String>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, Vec<ConfigError>> {
         if !json.is_object() {
-            return Err(ConfigError::Invalid("host.json is not an object".to_owned()));
+            return Err(vec![ConfigError::Invalid("host.json is not an object".to_owned())]);
         }
         settings.override_host_json(&mut json);
+        let has_handler_profile = apply_profile(&mut json).map_err(|error| vec![error])?;
+        settings.override_host_json(&mut json);
+        let mut errors = Vec::new();
         let file = Section::new(&json, "host.json");
-        if file.get("version").text()?.as_deref() != Some("2.0") {
-            return Err(ConfigError::Invalid(
+        if !matches!(file.get("version").text(), Ok(Some(version)) if version == "2.0") {
+            errors.push(ConfigError::Invalid(
                 "The host.json file is missing the required 'version' property: it must say \"version\": \"2.0\""
                     .to_owned(),
             ));
         }
-        if file
-            .get("configurationProfile")
-            .text()?
-            .is_some_and(|text| !text.is_empty())
-        {
-            warnings.push("host.json: configurationProfile is not known to this host and is ignored".to_owned());
-        }
         let extensions = file.get("extensions");
-        let prefix = extensions
-            .get("http")
-            .get("routePrefix")
-            .text()?
-            .unwrap_or_else(|| "api".to_owned());
-        let body_limit = match settings.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") {
-            None => DEFAULT_BODY_LIMIT,
-            Some(text) => text.trim().parse().map_err(|_| {
-                ConfigError::Invalid(format!(
-                    "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is \"{text}\", not a number of bytes"
-                ))
-            })?,
-        };
-        Ok(Self {
-            handler: CustomHandler::parse(&file, root, settings, warnings)?,
-            route_prefix: prefix.trim_matches('/').to_owned(),
-            service_bus: ServiceBusOptions::parse(&extensions.get("serviceBus"))?,
-            function_timeout: function_timeout(&file.get("functionTimeout"))?,
-            functions: file.get("functions").texts()?,
-            retry: RetryPolicy::parse(&file.get("retry"))
-                .map_err(|reason| ConfigError::Invalid(format!("host.json: {reason}")))?,
-            has_bundle: file.get("extensionBundle").get("id").exists(),
+        let handler = keep(CustomHandler::parse(&file, root, settings, warnings), &mut errors);
+        let http = keep(HttpOptions::parse(&extensions.get("http"), warnings), &mut errors);
+        let service_bus = keep(ServiceBusOptions::parse(&extensions.get("serviceBus")), &mut errors);
+        let function_timeout = keep(function_timeout(&file.get("functionTimeout")), &mut errors);
+        let functions = keep(file.get("functions").texts(), &mut errors);
+        let retry = RetryPolicy::parse(&file.get("retry"))
+            .map_err(|reason| ConfigError::Invalid(format!("host.json.retry: {reason}")));
+        let retry = keep(retry, &mut errors);
+        let body_limit = keep(body_limit(settings), &mut errors);
+        match (
+            handler,
+            http,
+            service_bus,
+            function_timeout,
+            functions,
+            retry,
             body_limit,
-        })
+        ) {
+            (
+                Some(handler),
+                Some(http),
+                Some(service_bus),
+                Some(function_timeout),
+                Some(functions),
+                Some(retry),
+                Some(body_limit),
+            ) if errors.is_empty() => Ok(Self {
+                handler,
+                http,
+                service_bus,
+                function_timeout,
+                functions,
+                retry,
+                has_bundle: file.get("extensionBundle").get("id").exists(),
+                body_limit,
+                has_handler_profile,
+            }),
+            _ => Err(errors),
+        }
     }
 }
 
-impl CustomHandler {
-    fn parse(
-        file: &Section<'_>,
-        root: &Path,
-        settings: &Settings,
-        warnings: &mut Vec<String>,
-    ) -> Result<Self, ConfigError> {
-        let (current, old) = (file.get("customHandler"), file.get("httpWorker"));
-        if current.exists() && old.exists() {
-            warnings.push("host.json: both customHandler and httpWorker are there; customHandler is used".to_owned());
+/// The value of `result`, or nothing; its error is kept.
+fn keep<T>(result: Result<T, ConfigError>, errors: &mut Vec<ConfigError>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+/// Puts the values of `configurationProfile` into the file, over what stands there. True: it makes the app a custom
+/// handler.
+fn apply_profile(json: &mut Value) -> Result<bool, ConfigError> {
+    let name = Section::new(json, "host.json").get("configurationProfile").text()?;
+    match name.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "" | "default" => Ok(false),
+        "mcp-custom-handler" | "web-app-custom-handler" => {
+            put(json, &["customHandler", "enableProxyingHttpRequest"], Value::Bool(true));
+            put(
+                json,
+                &["extensions", "http", "routePrefix"],
+                Value::String(String::new()),
+            );
+            put(
+                json,
+                &["customHandler", "http", "routes", "0", "route"],
+                Value::String("{*route}".to_owned()),
+            );
+            Ok(true)
         }
-        let legacy = !current.exists() && old.exists();
-        let section = if legacy { old } else { current };
-        if section
-            .get("type")
-            .text()?
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("none"))
-        {
-            warnings.push("host.json: customHandler.type \"none\" is taken for \"http\"".to_owned());
-        }
-        if section.get("http").exists() {
+        other => Err(ConfigError::Invalid(format!(
+            "host.json.configurationProfile: '{other}' is not supported; it may be '', 'default', 'mcp-custom-handler' \
+             or 'web-app-custom-handler'"
+        ))),
+    }
+}
+
+fn body_limit(settings: &Settings) -> Result<usize, ConfigError> {
+    match settings.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") {
+        None => Ok(DEFAULT_BODY_LIMIT),
+        Some(text) => text.trim().parse().map_err(|_| {
+            ConfigError::Invalid(format!(
+                "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is \"{text}\", not a number of bytes"
+            ))
+        }),
+    }
+}
+
+impl HttpOptions {
+    fn parse(section: &Section<'_>, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
+        let limit = |key: &str| -> Result<Option<usize>, ConfigError> {
+            let limit = section.get(key);
+            // What .NET calls unbounded.
+            if limit.integer()? == Some(-1) {
+                return Ok(None);
+            }
+            limit.count()
+        };
+        if section.get("dynamicThrottlesEnabled").flag()?.unwrap_or(false) {
             warnings.push(
-                "host.json: customHandler.http (routes without function.json) is not known to this host and is ignored"
+                "host.json: extensions.http.dynamicThrottlesEnabled refuses requests in Azure while an instance is short \
+                 of connections, threads or CPU; there is no such measure here"
                     .to_owned(),
             );
         }
-        let description = section.get("description");
-        if !description.exists() {
-            return Err(ConfigError::Invalid(
-                "Missing worker Description. host.json needs customHandler.description.defaultExecutablePath"
-                    .to_owned(),
-            ));
-        }
-        let executable = description.get("defaultExecutablePath").text()?.unwrap_or_default();
-        let executable = settings.expand(&executable);
-        if executable.trim().is_empty() {
-            return Err(ConfigError::Invalid(
-                "WorkerDescription DefaultExecutablePath cannot be empty".to_owned(),
-            ));
-        }
-        let directory = |key: &str| -> Result<PathBuf, ConfigError> {
-            Ok(description
-                .get(key)
-                .text()?
-                .filter(|text| !text.is_empty())
-                .map_or_else(|| root.to_path_buf(), |text| root.join(settings.expand(&text))))
+        let prefix = section.get("routePrefix").text()?.unwrap_or_else(|| "api".to_owned());
+        let headers = section.get("customHeaders");
+        let custom_headers = match headers.value() {
+            None => Vec::new(),
+            Some(Value::Object(object)) => object
+                .keys()
+                .filter_map(|name| {
+                    headers
+                        .get(name)
+                        .text()
+                        .transpose()
+                        .map(|text| Ok((name.clone(), text?)))
+                })
+                .collect::<Result<_, ConfigError>>()?,
+            Some(_) => return Err(headers.wrong("an object of texts")),
         };
-        let expanded = |items: Vec<String>| items.iter().map(|item| settings.expand(item)).collect();
-        let port =
-            match section.get("port").integer()? {
-                None => None,
-                Some(port) => Some(u16::try_from(port).ok().filter(|port| *port != 0).ok_or_else(|| {
-                    ConfigError::Invalid(format!("Unable to bind to port {port} (customHandler.port)"))
-                })?),
-            };
         Ok(Self {
-            executable: locate(&executable, &directory("workerDirectory")?),
-            arguments: expanded(description.get("arguments").texts()?),
-            worker_path: description
-                .get("defaultWorkerPath")
-                .text()?
-                .map(|text| settings.expand(&text)),
-            worker_arguments: expanded(description.get("workerArguments").texts()?),
-            working_directory: directory("workingDirectory")?,
-            forwards: legacy || section.get("enableForwardingHttpRequest").flag()?.unwrap_or(false),
-            proxies: !legacy && section.get("enableProxyingHttpRequest").flag()?.unwrap_or(false),
-            initialization_timeout: section
-                .get("initializationTimeout")
-                .timespan()?
-                .unwrap_or(Duration::from_secs(30)),
-            port,
-            legacy,
+            route_prefix: prefix.trim_matches('/').to_owned(),
+            max_concurrent: limit("maxConcurrentRequests")?,
+            max_outstanding: limit("maxOutstandingRequests")?,
+            custom_headers,
         })
-    }
-
-    /// The command line's arguments: all joined with spaces and split at spaces again, as the host does, so that an
-    /// argument with a space in it becomes two; only `defaultWorkerPath` is quoted.
-    pub fn command_line(&self) -> Vec<String> {
-        let split = |items: &[String]| -> Vec<String> {
-            items
-                .iter()
-                .flat_map(|item| item.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-                .collect()
-        };
-        let mut line = split(&self.arguments);
-        line.extend(self.worker_path.clone());
-        line.extend(split(&self.worker_arguments));
-        line
-    }
-}
-
-/// Relative to `directory` only where the file is there; else the name is left for PATH to find.
-fn locate(executable: &str, directory: &Path) -> PathBuf {
-    let joined = directory.join(executable);
-    if joined.is_file() {
-        joined
-    } else {
-        PathBuf::from(executable)
     }
 }
 
@@ -307,7 +303,6 @@ impl ServiceBusOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
     use serde_json::json;
 
     fn parse(json: Value, root: &Path) -> Result<HostJson, ConfigError> {
@@ -325,7 +320,8 @@ mod tests {
             Path::new("/app"),
         )
         .unwrap();
-        assert_eq!(host.route_prefix, "api");
+        assert_eq!(host.http.route_prefix, "api");
+        assert_eq!((host.http.max_concurrent, host.http.max_outstanding), (None, None));
         assert_eq!(host.handler.initialization_timeout, Duration::from_secs(30));
         assert_eq!(host.handler.working_directory, Path::new("/app"));
         assert!(!host.handler.forwards && !host.handler.proxies);
@@ -337,76 +333,6 @@ mod tests {
     fn the_version_is_checked() {
         for json in [json!({}), json!({"version": "1.0"}), json!([])] {
             assert!(parse(json, Path::new(".")).is_err());
-        }
-    }
-
-    /// Vector 23.
-    #[test]
-    fn a_description_is_needed() {
-        let missing = parse(with(&json!({})), Path::new(".")).unwrap_err().to_string();
-        assert!(missing.contains("Missing worker Description."), "{missing}");
-        let empty = parse(with(&json!({"description": {"invalid": "x"}})), Path::new("."))
-            .unwrap_err()
-            .to_string();
-        assert_eq!(empty, "WorkerDescription DefaultExecutablePath cannot be empty");
-    }
-
-    /// Vector 24.
-    #[test]
-    fn the_executable_is_looked_for_where_the_host_looks() {
-        let root = TempDir::new();
-        let node = |extra: Value| {
-            let mut description = json!({"defaultExecutablePath": "node"});
-            description
-                .as_object_mut()
-                .unwrap()
-                .extend(extra.as_object().cloned().unwrap());
-            parse(with(&json!({"description": description})), root.path())
-                .unwrap()
-                .handler
-        };
-        assert_eq!(node(json!({})).executable, Path::new("node"));
-        std::fs::write(root.path().join("node"), "").unwrap();
-        assert_eq!(node(json!({})).executable, root.path().join("node"));
-        std::fs::create_dir(root.path().join("myWorkerDir")).unwrap();
-        std::fs::write(root.path().join("myWorkerDir/node"), "").unwrap();
-        let worker = node(json!({"workerDirectory": "myWorkerDir"}));
-        assert_eq!(worker.executable, root.path().join("myWorkerDir/node"));
-        let working = node(json!({"workingDirectory": "myWorkingDir"}));
-        assert_eq!(working.working_directory, root.path().join("myWorkingDir"));
-        assert_eq!(working.executable, root.path().join("node"));
-    }
-
-    /// Vector 25.
-    #[test]
-    fn an_argument_with_a_space_is_two() {
-        let handler = parse(
-            with(
-                &json!({"description": {"defaultExecutablePath": "x", "arguments": ["--xTest1 --xTest2"],
-                "defaultWorkerPath": "a b.js", "workerArguments": ["-z"]}}),
-            ),
-            Path::new("."),
-        )
-        .unwrap()
-        .handler;
-        assert_eq!(handler.arguments.len(), 1);
-        assert_eq!(handler.command_line(), ["--xTest1", "--xTest2", "a b.js", "-z"]);
-    }
-
-    /// Vector 27.
-    #[test]
-    fn a_port_may_be_text_and_must_be_one() {
-        let port = |port: Value| {
-            parse(
-                with(&json!({"description": {"defaultExecutablePath": "x"}, "port": port})),
-                Path::new("."),
-            )
-        };
-        assert_eq!(port(json!(1234)).unwrap().handler.port, Some(1234));
-        assert_eq!(port(json!("5678")).unwrap().handler.port, Some(5678));
-        for wrong in [0, 1_234_567] {
-            let error = port(json!(wrong)).unwrap_err().to_string();
-            assert!(error.contains(&format!("Unable to bind to port {wrong}")), "{error}");
         }
     }
 
@@ -432,5 +358,59 @@ mod tests {
         assert_eq!(timeout("-1").unwrap(), None);
         assert_eq!(timeout("00:00:05").unwrap(), Some(Duration::from_secs(5)));
         assert!(timeout("soon").is_err());
+    }
+
+    #[test]
+    fn every_section_that_is_wrong_is_named() {
+        let json = json!({"version": "1.0", "customHandler": {}, "functionTimeout": "soon", "functions": "x",
+            "retry": {}, "extensions": {"http": {"maxConcurrentRequests": 0}, "serviceBus": {"maxConcurrentCalls": "x"}}});
+        let errors = HostJson::examine(json, Path::new("."), &Settings::default(), &mut Vec::new()).unwrap_err();
+        let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(text.len(), 7, "{text:#?}");
+        for words in [
+            "'version'",
+            "description",
+            "functionTimeout",
+            "functions",
+            "retry",
+            "maxConcurrentRequests",
+        ] {
+            assert!(text.iter().any(|error| error.contains(words)), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_profile_makes_one_proxied_route_of_everything() {
+        let mut json = with(&json!({"description": {"defaultExecutablePath": "x"},
+            "http": {"routes": [{"route": "own", "authorizationLevel": "anonymous"}]}}));
+        json["configurationProfile"] = json!("MCP-Custom-Handler");
+        let host = parse(json.clone(), Path::new(".")).unwrap();
+        assert!(host.handler.proxies && host.has_handler_profile);
+        assert_eq!(host.http.route_prefix, "");
+        assert_eq!(host.handler.routes.len(), 1);
+        assert_eq!(host.handler.routes[0].route.as_deref(), Some("{*route}"));
+        assert_eq!(host.handler.routes[0].auth_level, crate::config::AuthLevel::Anonymous);
+        json["configurationProfile"] = json!("default");
+        assert!(!parse(json.clone(), Path::new(".")).unwrap().handler.proxies);
+        json["configurationProfile"] = json!("other");
+        let error = parse(json, Path::new(".")).unwrap_err().to_string();
+        assert!(error.contains("'other' is not supported"), "{error}");
+    }
+
+    #[test]
+    fn limits_of_requests_may_be_none() {
+        let http = |http: Value| {
+            let mut json = with(&json!({"description": {"defaultExecutablePath": "x"}}));
+            json["extensions"] = json!({"http": http});
+            parse(json, Path::new(".")).map(|host| host.http)
+        };
+        let limits = http(json!({"maxConcurrentRequests": 2, "maxOutstandingRequests": -1})).unwrap();
+        assert_eq!((limits.max_concurrent, limits.max_outstanding), (Some(2), None));
+        assert!(http(json!({"maxOutstandingRequests": 0})).is_err());
+        let named = http(json!({"customHeaders": {"X-Content-Type-Options": "nosniff"}})).unwrap();
+        assert_eq!(
+            named.custom_headers,
+            [("X-Content-Type-Options".to_owned(), "nosniff".to_owned())]
+        );
     }
 }

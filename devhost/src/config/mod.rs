@@ -1,18 +1,21 @@
 //! Everything read from the app's folder: `host.json`, `local.settings.json` and one `function.json` per function.
 
 mod binding;
+mod custom_handler;
 mod function;
 mod host_json;
 mod local_settings;
 mod retry;
+mod routes;
 mod scan;
 mod section;
 mod settings;
 mod timespan;
 
 pub use binding::{AuthLevel, Binding, Direction, HttpTrigger, ServiceBusTrigger, TimerTrigger, Trigger};
+pub use custom_handler::{CustomHandler, HandlerRoute};
 pub use function::{Function, parse_function};
-pub use host_json::{CustomHandler, HostJson, ServiceBusOptions};
+pub use host_json::{HostJson, HttpOptions, ServiceBusOptions};
 pub use local_settings::{LocalHost, LocalSettings};
 pub use retry::RetryPolicy;
 pub use scan::{FunctionProblem, Scan, scan_functions};
@@ -82,7 +85,11 @@ impl App {
         } else {
             only
         };
-        let mut scan = scan_functions(root, &settings, only)?;
+        let mut scan = if host.handler.routes.is_empty() {
+            scan_functions(root, &settings, only)?
+        } else {
+            routes::scan_routes(root, &host, &settings, only)?
+        };
         for function in &mut scan.functions {
             function.retry = function.retry.take().or_else(|| host.retry.clone());
         }

@@ -26,8 +26,58 @@ pub struct Scan {
 /// Looks for `<name>/function.json` directly under `root`, as the Functions host does, and under `root/functions/`,
 /// where a source tree keeps them apart from its code. `only` limits the names, in any case; empty: no limit.
 pub fn scan_functions(root: &Path, settings: &Settings, only: &[String]) -> Result<Scan, ConfigError> {
-    let mut folders: BTreeMap<String, (String, PathBuf)> = BTreeMap::new();
     let mut scan = Scan::default();
+    let (folders, twins) = function_folders(root)?;
+    scan.problems = twins;
+    for (name, directory) in folders {
+        if !is_wanted(&name, only) {
+            continue;
+        }
+        let parsed = match read_json(&directory.join("function.json")) {
+            Ok(json) => parse_function(&name, &directory, &json.unwrap_or_default(), settings),
+            Err(error) => Err(error.to_string()),
+        };
+        scan.add(name, parsed);
+    }
+    scan.name_missing(only);
+    Ok(scan)
+}
+
+/// Whether `only` lets `name` through.
+pub(super) fn is_wanted(name: &str, only: &[String]) -> bool {
+    only.is_empty() || only.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+}
+
+impl Scan {
+    pub(super) fn add(&mut self, name: String, parsed: Result<Function, String>) {
+        match parsed {
+            Ok(function) => self.functions.push(function),
+            Err(reason) => self.problems.push(FunctionProblem { name, reason }),
+        }
+    }
+
+    /// Names what is asked for and not there.
+    pub(super) fn name_missing(&mut self, only: &[String]) {
+        for wanted in only {
+            let known = self.functions.iter().map(|function| &function.name);
+            let mut known = known.chain(self.problems.iter().map(|problem| &problem.name));
+            if !known.any(|name| name.eq_ignore_ascii_case(wanted)) {
+                self.problems.push(FunctionProblem {
+                    name: wanted.clone(),
+                    reason: "is asked for and not there".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+/// A function's name and its folder.
+type Folder = (String, PathBuf);
+
+/// The folders with a `function.json`, in the order of their names, and names that are there twice.
+pub(super) fn function_folders(root: &Path) -> Result<(Vec<Folder>, Vec<FunctionProblem>), ConfigError> {
+    let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
+    let mut twins = Vec::new();
     for base in [root.to_path_buf(), root.join("functions")] {
         for directory in children(&base)? {
             if !directory.join("function.json").is_file() {
@@ -36,36 +86,13 @@ pub fn scan_functions(root: &Path, settings: &Settings, only: &[String]) -> Resu
             let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if let Some((_, first)) = folders.get(&name.to_ascii_lowercase()) {
                 let reason = format!("is there twice: {} and {}", first.display(), directory.display());
-                scan.problems.push(FunctionProblem { name, reason });
+                twins.push(FunctionProblem { name, reason });
                 continue;
             }
             folders.insert(name.to_ascii_lowercase(), (name, directory));
         }
     }
-    for (name, directory) in folders.into_values() {
-        if !only.is_empty() && !only.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name)) {
-            continue;
-        }
-        let parsed = match read_json(&directory.join("function.json")) {
-            Ok(json) => parse_function(&name, &directory, &json.unwrap_or_default(), settings),
-            Err(error) => Err(error.to_string()),
-        };
-        match parsed {
-            Ok(function) => scan.functions.push(function),
-            Err(reason) => scan.problems.push(FunctionProblem { name, reason }),
-        }
-    }
-    for wanted in only {
-        let known = scan.functions.iter().map(|function| &function.name);
-        let mut known = known.chain(scan.problems.iter().map(|problem| &problem.name));
-        if !known.any(|name| name.eq_ignore_ascii_case(wanted)) {
-            scan.problems.push(FunctionProblem {
-                name: wanted.clone(),
-                reason: "is asked for and not there".to_owned(),
-            });
-        }
-    }
-    Ok(scan)
+    Ok((folders.into_values().collect(), twins))
 }
 
 fn children(base: &Path) -> Result<Vec<PathBuf>, ConfigError> {

@@ -115,7 +115,24 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn wrong(&self, wanted: &str) -> ConfigError {
+    /// The elements of a list; absent is empty. An object whose keys are numbers, as settings make one, is a list, too.
+    pub fn items(&self) -> Result<Vec<Section<'a>>, ConfigError> {
+        let element = |(index, value): (usize, &'a Value)| Section {
+            value: Some(value).filter(|value| !value.is_null()),
+            place: format!("{}[{index}]", self.place),
+        };
+        match self.value {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => Ok(items.iter().enumerate().map(element).collect()),
+            Some(Value::Object(object)) if object.keys().all(|key| key.parse::<usize>().is_ok()) => {
+                Ok(object.values().enumerate().map(element).collect())
+            }
+            Some(_) => Err(self.wrong("a list")),
+        }
+    }
+
+    /// The error of a value that is not what is `wanted`.
+    pub(super) fn wrong(&self, wanted: &str) -> ConfigError {
         let found = self.value.map(ToString::to_string).unwrap_or_default();
         ConfigError::Invalid(format!("{} must be {wanted}, not {found}", self.place))
     }

@@ -23,7 +23,14 @@ pub struct Called {
     pub live: Arc<Live>,
     /// When the whole call must be over.
     pub deadline: Option<Instant>,
-    _under_way: TaskTrackerToken,
+    under_way: TaskTrackerToken,
+}
+
+impl Called {
+    /// The answer, the number of the life that gave it, and what makes a polite restart wait as long as it is held.
+    pub(crate) fn into_parts(self) -> (Response<Incoming>, u64, TaskTrackerToken) {
+        (self.response, self.live.number, self.under_way)
+    }
 }
 
 /// Why there is none.
@@ -64,7 +71,7 @@ impl Handler {
                         response,
                         live,
                         deadline,
-                        _under_way: under_way,
+                        under_way,
                     });
                 }
                 Err(Unanswered::Gone(unsent)) => request = *unsent,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::{HeaderName, HeaderValue};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,8 +16,9 @@ use crate::admin::Admin;
 use crate::config::{App, Function, FunctionProblem, ServiceBusTrigger, Trigger};
 use crate::console::Console;
 use crate::handler::{Handler, HandlerCommand, HandlerState, Launcher, SupervisorOptions, supervise};
-use crate::http::{Cors, Router, Site};
+use crate::http::{Cors, Router, Site, Throttle};
 use crate::invocation::{History, Invoker, InvokerOptions, Outputs};
+use crate::keys::Keys;
 use crate::servicebus::{Broker, QueueOptions};
 use crate::servicebus_trigger::{self, Receiver};
 use crate::timers::{self, Schedule, StatusStore, TimerBoard, TimerRunner};
@@ -31,6 +33,7 @@ pub(super) struct Surroundings {
     pub(super) launcher: Launcher,
     pub(super) timer_store: StatusStore,
     pub(super) history: History,
+    pub(super) keys: Keys,
     pub(super) cors: Cors,
     pub(super) instance: Uuid,
     pub(super) started: Instant,
@@ -77,7 +80,7 @@ impl Generation {
         }
         let functions: Vec<Arc<Function>> = app.functions.iter().cloned().map(Arc::new).collect();
         let mut problems = app.problems.clone();
-        let router = Router::new(&functions, &app.host.route_prefix, &mut problems);
+        let router = Router::new(&functions, &app.host.http.route_prefix, &mut problems);
         let end_handler = CancellationToken::new();
         let (handler, supervisor) = supervise(
             SupervisorOptions {
@@ -94,6 +97,7 @@ impl Generation {
             history: around.history.clone(),
             outputs: Outputs::new(Some(around.broker.clone()), console.clone()),
             timeout: app.host.function_timeout,
+            follows_redirects: !app.host.handler.forwards,
         });
         let board = TimerBoard::default();
         let stop_triggers = CancellationToken::new();
@@ -148,6 +152,7 @@ impl Generation {
             history: around.history.clone(),
             timers: board,
             broker: around.broker.clone(),
+            keys: around.keys.clone(),
             instance: around.instance,
             started: around.started,
         };
@@ -164,6 +169,9 @@ impl Generation {
             forwards: app.host.handler.forwards,
             legacy: app.host.handler.legacy,
             body_limit: app.host.body_limit,
+            keys: around.keys.clone(),
+            throttle: Throttle::new(&app.host.http),
+            custom_headers: custom_headers(app, console),
             home_page,
         });
         Self {
@@ -286,6 +294,20 @@ impl Starter<'_> {
             ));
         }
     }
+}
+
+/// `customHeaders`; what cannot be a header is told and left out.
+fn custom_headers(app: &App, console: &Console) -> Vec<(HeaderName, HeaderValue)> {
+    let read = |(name, value): &(String, String)| {
+        let header = name.parse().ok().zip(HeaderValue::from_str(value).ok());
+        if header.is_none() {
+            console.warn(format_args!(
+                "host.json: extensions.http.customHeaders.{name} is no header"
+            ));
+        }
+        header
+    };
+    app.host.http.custom_headers.iter().filter_map(read).collect()
 }
 
 fn needs_bundle(function: &Function) -> bool {

@@ -22,6 +22,7 @@ use crate::console::Console;
 use crate::handler::{Handler, HandlerState, Launcher, Live};
 use crate::http::{Cors, serve};
 use crate::invocation::History;
+use crate::keys::Keys;
 use crate::servicebus::{Access, AmqpOptions, Broker, Entities, serve_amqp, serve_rest};
 use crate::timers::StatusStore;
 use generation::Surroundings;
@@ -60,6 +61,7 @@ impl Host {
         let broker = open_broker(&options)?;
         let timers = options.data.join("timers");
         let timer_store = StatusStore::open(&timers).map_err(|source| HostError::Data { path: timers, source })?;
+        let keys = open_keys(&options, &console)?;
         let launcher = Launcher::new(options.launcher.clone()).map_err(HostError::Launcher)?;
         let cors = match &options.cors {
             Some(origins) => Cors::new(origins, options.cors_credentials),
@@ -93,6 +95,7 @@ impl Host {
             broker: broker.clone(),
             launcher,
             timer_store,
+            keys,
             history: History::default(),
             cors,
             instance: Uuid::new_v4(),
@@ -197,6 +200,24 @@ fn local_port(listener: &TcpListener, port: u16) -> Result<u16, HostError> {
         source,
     })?;
     Ok(address.port())
+}
+
+/// The keys; new ones are told once.
+fn open_keys(options: &HostOptions, console: &Console) -> Result<Keys, HostError> {
+    let path = options.data.join("keys.json");
+    let data = |source| HostError::Data {
+        path: path.clone(),
+        source,
+    };
+    let keys = Keys::open(&path, options.enable_auth).map_err(data)?;
+    if options.enable_auth {
+        if let Some((master, default)) = keys.settle().map_err(data)? {
+            console.plain(format_args!("Master key (x-functions-key, or ?code=): {master}"));
+            console.plain(format_args!("Host key \"default\": {default}"));
+        }
+        console.info(format_args!("Callers are asked for keys: {}", path.display()));
+    }
+    Ok(keys)
 }
 
 fn open_broker(options: &HostOptions) -> Result<Broker, HostError> {

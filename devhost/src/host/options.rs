@@ -32,6 +32,8 @@ pub struct HostOptions {
     pub cors_credentials: bool,
     /// The only functions to load; empty: all.
     pub functions: Vec<String>,
+    /// Ask for function and host keys.
+    pub enable_auth: bool,
     /// Load the app anew when its files change.
     pub watch: bool,
     /// Start the handler anew when its executable changes.
@@ -57,6 +59,7 @@ impl HostOptions {
             cors: None,
             cors_credentials: false,
             functions: Vec::new(),
+            enable_auth: false,
             watch: true,
             watch_binary: false,
             ready_file: None,

@@ -3,13 +3,12 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 use serde_json::Value;
 
-use crate::tap::Tap;
+use super::held::Held;
 
 /// What the host answers with: bytes of its own, or the handler's as they come.
-pub type HostBody = Either<Full<Bytes>, Tap<Incoming>>;
+pub type HostBody = Either<Full<Bytes>, Held>;
 
 /// A status and nothing else.
 pub fn empty(status: StatusCode) -> Response<HostBody> {

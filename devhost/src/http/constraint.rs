@@ -1,18 +1,29 @@
-//! The constraints of route parameters.
+//! The constraints of route parameters, as ASP.NET Core has them.
+
+use regex::{Regex, RegexBuilder};
+
+use super::datetime::is_date_time;
+
+/// The most memory a compiled `regex` may take.
+const REGEX_BYTES: usize = 1024 * 1024;
 
 /// One constraint.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) enum Constraint {
     Int,
     Long,
     Guid,
     Alpha,
     Bool,
+    DateTime,
     Decimal,
     Number,
     Required,
+    File,
+    NonFile,
     Length(usize, usize),
     Range(i64, i64),
+    Regex(Regex),
 }
 
 impl Constraint {
@@ -32,63 +43,90 @@ impl Constraint {
         let one = |text: Option<&str>| text.and_then(|text| text.trim().parse::<i64>().ok()).ok_or_else(wrong);
         let two = |text: Option<&str>| -> Result<(i64, i64), String> {
             let (low, high) = text.and_then(|text| text.split_once(',')).ok_or_else(wrong)?;
-            Ok((one(Some(low))?, one(Some(high))?))
+            let (low, high) = (one(Some(low))?, one(Some(high))?);
+            if low > high { Err(wrong()) } else { Ok((low, high)) }
         };
         let size = |value: i64| usize::try_from(value).map_err(|_| wrong());
-        Ok(match name.to_ascii_lowercase().as_str() {
-            "int" => Self::Int,
-            "long" => Self::Long,
-            "guid" => Self::Guid,
-            "alpha" => Self::Alpha,
-            "bool" => Self::Bool,
-            "decimal" => Self::Decimal,
-            "double" | "float" => Self::Number,
-            "required" => Self::Required,
-            "min" => Self::Range(one(arguments)?, i64::MAX),
-            "max" => Self::Range(i64::MIN, one(arguments)?),
-            "range" => {
-                let (low, high) = two(arguments)?;
-                Self::Range(low, high)
-            }
-            "minlength" => Self::Length(size(one(arguments)?)?, usize::MAX),
-            "maxlength" => Self::Length(0, size(one(arguments)?)?),
+        let bare = |constraint: Self| arguments.map_or(Ok(constraint), |_| Err(wrong()));
+        match name.to_ascii_lowercase().as_str() {
+            "int" => bare(Self::Int),
+            "long" => bare(Self::Long),
+            "guid" => bare(Self::Guid),
+            "alpha" => bare(Self::Alpha),
+            "bool" => bare(Self::Bool),
+            "datetime" => bare(Self::DateTime),
+            "decimal" => bare(Self::Decimal),
+            "double" | "float" => bare(Self::Number),
+            "required" => bare(Self::Required),
+            "file" => bare(Self::File),
+            "nonfile" => bare(Self::NonFile),
+            "min" => Ok(Self::Range(one(arguments)?, i64::MAX)),
+            "max" => Ok(Self::Range(i64::MIN, one(arguments)?)),
+            "range" => two(arguments).map(|(low, high)| Self::Range(low, high)),
+            "minlength" => Ok(Self::Length(size(one(arguments)?)?, usize::MAX)),
+            "maxlength" => Ok(Self::Length(0, size(one(arguments)?)?)),
             "length" if arguments.is_some_and(|text| text.contains(',')) => {
                 let (low, high) = two(arguments)?;
-                Self::Length(size(low)?, size(high)?)
+                Ok(Self::Length(size(low)?, size(high)?))
             }
             "length" => {
                 let exact = size(one(arguments)?)?;
-                Self::Length(exact, exact)
+                Ok(Self::Length(exact, exact))
             }
-            "regex" | "datetime" | "file" | "nonfile" => {
-                return Err(format!("the constraint '{name}' is not there on this host yet"));
-            }
-            _ => return Err(format!("'{name}' is no constraint of a route")),
-        })
+            "regex" => regex(arguments.filter(|text| !text.is_empty()).ok_or_else(wrong)?),
+            _ => Err(format!("'{name}' is no constraint of a route")),
+        }
     }
 
     pub(super) fn accepts(&self, value: &str) -> bool {
         match self {
-            Self::Int => value.parse::<i32>().is_ok(),
-            Self::Long => value.parse::<i64>().is_ok(),
+            Self::Int => value.trim().parse::<i32>().is_ok(),
+            Self::Long => value.trim().parse::<i64>().is_ok(),
             Self::Guid => is_guid(value),
             Self::Alpha => value.bytes().all(|byte| byte.is_ascii_alphabetic()),
-            Self::Bool => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
-            Self::Decimal => {
-                let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
-                digits.bytes().any(|byte| byte.is_ascii_digit())
-                    && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-                    && digits.bytes().filter(|byte| *byte == b'.').count() <= 1
+            Self::Bool => {
+                let value = value.trim();
+                value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false")
             }
-            Self::Number => value.parse::<f64>().is_ok(),
+            Self::DateTime => is_date_time(value),
+            Self::Decimal => is_decimal(value),
+            Self::Number => is_number(value),
             Self::Required => !value.is_empty(),
+            Self::File => is_file(value),
+            Self::NonFile => !is_file(value),
             Self::Length(low, high) => {
                 let length = value.encode_utf16().count();
                 (*low..=*high).contains(&length)
             }
-            Self::Range(low, high) => value.parse::<i64>().is_ok_and(|value| (*low..=*high).contains(&value)),
+            Self::Range(low, high) => value
+                .trim()
+                .parse::<i64>()
+                .is_ok_and(|value| (*low..=*high).contains(&value)),
+            Self::Regex(regex) => regex.is_match(value),
         }
     }
+
+    /// Whether it lets a parameter through that has no value at all.
+    pub(super) fn accepts_nothing(&self) -> bool {
+        matches!(self, Self::NonFile)
+    }
+}
+
+/// As ASP.NET Core compiles it: whatever the case, and not bound to the ends of the value.
+fn regex(pattern: &str) -> Result<Constraint, String> {
+    RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .size_limit(REGEX_BYTES)
+        .build()
+        .map(Constraint::Regex)
+        .map_err(|error| {
+            let error = error.to_string();
+            let last = error.lines().last().unwrap_or_default();
+            format!(
+                "the regex '{pattern}' is not understood ({}); look-around and back-references are not there on this host",
+                last.trim_start_matches("error: ")
+            )
+        })
 }
 
 /// .NET reads a GUID bare, with dashes, or in brackets.
@@ -103,6 +141,41 @@ fn is_guid(value: &str) -> bool {
     }
 }
 
+/// .NET's `decimal`: a sign at either end, thousands, no exponent.
+fn is_decimal(value: &str) -> bool {
+    let value = value.trim();
+    let digits = match value.strip_prefix(['-', '+']) {
+        Some(rest) => rest,
+        None => value.strip_suffix(['-', '+']).unwrap_or(value),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    digits.bytes().any(|byte| byte.is_ascii_digit())
+        && whole.bytes().all(|byte| byte.is_ascii_digit() || byte == b',')
+        && !whole.starts_with(',')
+        && fraction.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// .NET's `double`: thousands, an exponent, and its own words for what is no number.
+fn is_number(value: &str) -> bool {
+    let value = value.trim();
+    let unsigned = value.strip_prefix(['-', '+']).unwrap_or(value);
+    if unsigned.eq_ignore_ascii_case("nan") || unsigned.eq_ignore_ascii_case("infinity") {
+        return true;
+    }
+    unsigned
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_digit() || byte == b'.')
+        && unsigned.replace(',', "").parse::<f64>().is_ok()
+}
+
+/// Whether the last segment looks like a file's name: something stands after a dot.
+fn is_file(value: &str) -> bool {
+    let last = value.rsplit('/').next().unwrap_or(value);
+    last.split_once('.')
+        .is_some_and(|(_, after)| after.chars().any(|character| character != '.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +183,11 @@ mod tests {
     #[test]
     fn each_accepts_what_it_names() {
         for (constraint, yes, no) in [
-            ("int", vec!["0", "-5", "2147483647"], vec!["2147483648", "x", "1.0", ""]),
+            (
+                "int",
+                vec!["0", "-5", "2147483647", " 7"],
+                vec!["2147483648", "x", "1.0", ""],
+            ),
             ("long", vec!["9223372036854775807"], vec!["9223372036854775808"]),
             (
                 "guid",
@@ -122,7 +199,14 @@ mod tests {
             ),
             ("alpha", vec!["abcZ"], vec!["a1"]),
             ("bool", vec!["TRUE", "false"], vec!["1"]),
-            ("decimal", vec!["1.5", "-2"], vec!["1e5", "."]),
+            (
+                "datetime",
+                vec!["2026-01-31", "1/31/2026 5:06 PM"],
+                vec!["2026-02-30", "x"],
+            ),
+            ("decimal", vec!["1.5", "-2", "1,000.5", "5-"], vec!["1e5", ".", "1.2.3"]),
+            ("double", vec!["1e5", "-1.5", "NaN", "1,000"], vec!["inf", "x", ""]),
+            ("float", vec!["1.5"], vec!["1.5.1"]),
             ("length(2)", vec!["ab"], vec!["a", "abc"]),
             ("length(2,3)", vec!["ab", "abc"], vec!["a", "abcd"]),
             ("minlength(2)", vec!["ab"], vec!["a"]),
@@ -130,17 +214,42 @@ mod tests {
             ("min(2)", vec!["2"], vec!["1", "x"]),
             ("max(2)", vec!["2"], vec!["3"]),
             ("range(2,4)", vec!["3"], vec!["5"]),
+            (
+                "regex(^\\d{3}-[a-z]+$)",
+                vec!["123-abc", "123-ABC"],
+                vec!["12-abc", "x123-abc"],
+            ),
+            ("regex(b)", vec!["abc"], vec!["ac"]),
+            ("required", vec!["x"], vec![""]),
+            ("file", vec!["a.txt", "a/b.c", ".x"], vec!["a", "a.", "a.b/c", "a.."]),
+            ("nonfile", vec!["a", "a.b/c"], vec!["a.txt"]),
         ] {
             let parsed = Constraint::parse(constraint).unwrap();
-            assert!(yes.iter().all(|value| parsed.accepts(value)), "{constraint} {yes:?}");
-            assert!(!no.iter().any(|value| parsed.accepts(value)), "{constraint} {no:?}");
+            for value in yes {
+                assert!(parsed.accepts(value), "{constraint} {value:?}");
+            }
+            for value in no {
+                assert!(!parsed.accepts(value), "{constraint} {value:?}");
+            }
         }
     }
 
     #[test]
-    fn unknown_ones_are_named() {
-        assert!(Constraint::parse("regex(^a$)").unwrap_err().contains("not there"));
-        assert!(Constraint::parse("min(x)").is_err());
-        assert!(Constraint::parse("length").is_err());
+    fn nonsense_is_named() {
+        assert!(Constraint::parse("regex((?=a))").unwrap_err().contains("look-around"));
+        for text in [
+            "min(x)",
+            "length",
+            "length(3,2)",
+            "int(5)",
+            "regex()",
+            "regex(()",
+            "none",
+            "range(1)",
+            "min(2",
+            "regex(a{1000}{1000}{1000})",
+        ] {
+            assert!(Constraint::parse(text).is_err(), "{text}");
+        }
     }
 }

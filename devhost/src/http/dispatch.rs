@@ -3,16 +3,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Either, Limited};
 use hyper::body::Incoming;
 
 use super::forward::{content_length, forward};
+use super::held::Held;
 use super::proxy::{failure, proxy};
-use super::{Cors, HostBody, Params, Router, empty, envelope, home, response};
+use super::{Cors, HostBody, Params, Router, Throttle, empty, envelope, home, response};
 use crate::admin::Admin;
-use crate::config::Function;
+use crate::config::{AuthLevel, Function, Trigger};
 use crate::invocation::Invoker;
+use crate::keys::{Caller, Keys};
 
 /// One loaded app, as requests see it.
 pub struct Site {
@@ -32,6 +34,12 @@ pub struct Site {
     pub legacy: bool,
     /// Most bytes of a body.
     pub body_limit: usize,
+    /// Who may call.
+    pub keys: Keys,
+    /// How many at once.
+    pub throttle: Throttle,
+    /// What every answer gets.
+    pub custom_headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether `/` has a page.
     pub home_page: bool,
 }
@@ -44,6 +52,9 @@ pub async fn dispatch(site: &Site, request: Request<Incoming>, peer: IpAddr) -> 
     // Most requests have no origin; then there is nothing to keep.
     let origin = request.headers().get(http::header::ORIGIN).cloned();
     let mut answer = route(site, request, peer).await;
+    for (name, value) in &site.custom_headers {
+        answer.headers_mut().insert(name, value.clone());
+    }
     if let Some(origin) = origin {
         let asked = http::HeaderMap::from_iter([(http::header::ORIGIN, origin)]);
         site.cors.decorate(&asked, answer.headers_mut());
@@ -70,16 +81,35 @@ async fn route(site: &Site, request: Request<Incoming>, peer: IpAddr) -> Respons
         return empty(StatusCode::NOT_FOUND);
     };
     let function = Arc::clone(&route.function);
-    if function.disabled {
+    let caller = Caller::of(
+        &site.keys,
+        request.headers(),
+        request.uri().query(),
+        Some(&function.name),
+    );
+    if let Trigger::Http(trigger) = &function.trigger
+        && caller.level < trigger.auth_level
+    {
+        return empty(StatusCode::UNAUTHORIZED);
+    }
+    // The holder of the master key may try a function that is switched off.
+    if function.disabled && !(site.keys.are_required() && caller.level == AuthLevel::Admin) {
         return empty(StatusCode::NOT_FOUND);
     }
-    if site.proxies && function.is_http_only() {
+    let Some(place) = site.throttle.enter().await else {
+        return empty(StatusCode::TOO_MANY_REQUESTS);
+    };
+    let answer = if site.proxies && function.is_http_only() {
         proxy(site, &function, request, peer).await
     } else if site.forwards && function.is_http_only() {
         forward(site, &function, request).await
     } else {
-        enveloped(site, &function, &params, request).await
-    }
+        enveloped(site, &function, &params, request, &caller).await
+    };
+    answer.map(|body| match body {
+        Either::Left(whole) => Either::Left(whole),
+        Either::Right(held) => Either::Right(Held::in_place(held, place)),
+    })
 }
 
 async fn enveloped(
@@ -87,12 +117,13 @@ async fn enveloped(
     function: &Arc<Function>,
     params: &Params,
     request: Request<Incoming>,
+    caller: &Caller,
 ) -> Response<HostBody> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, site.body_limit).collect().await else {
         return empty(StatusCode::PAYLOAD_TOO_LARGE);
     };
-    let call = envelope::call(function, &head, params, &body.to_bytes());
+    let call = envelope::call(function, &head, params, &body.to_bytes(), caller);
     let mapped = match site.invoker.invoke(function, call).await {
         Ok(reply) => response::map(function, &reply).inspect_err(|error| {
             site.invoker

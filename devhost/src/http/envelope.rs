@@ -8,13 +8,14 @@ use serde_json::{Map, Value, json};
 
 use super::forward::content_length;
 use super::headers::spelled;
-use super::proxy::caller_authority;
+use super::proxy::{HTTP_REASON, caller_authority};
 use super::{Params, query_pairs};
-use crate::config::Function;
+use crate::config::{AuthLevel, Function};
 use crate::invocation::{BindingValue, Call, Metadata};
+use crate::keys::Caller;
 
 /// Makes the call of `function` for a request whose body has been read.
-pub(super) fn call(function: &Function, head: &Parts, params: &Params, body: &Bytes) -> Call {
+pub(super) fn call(function: &Function, head: &Parts, params: &Params, body: &Bytes, caller: &Caller) -> Call {
     let query = query_pairs(head.uri.query().unwrap_or_default());
     let text = body_text(&head.headers, body);
     let mut request = json!({
@@ -23,7 +24,7 @@ pub(super) fn call(function: &Function, head: &Parts, params: &Params, body: &By
         "Query": object(query.iter().map(|(name, value)| (name.clone(), json!(value)))),
         "Headers": header_lists(&head.headers),
         "Params": object(params.iter().map(|(name, value)| (name.clone(), json!(value)))),
-        "Identities": [identity()],
+        "Identities": [identity(caller)],
     });
     let mut metadata = Metadata::default();
     metadata.insert(
@@ -42,7 +43,7 @@ pub(super) fn call(function: &Function, head: &Parts, params: &Params, body: &By
         request["Body"] = Value::String(text);
     }
     Call {
-        reason: "This function was programmatically called via the host APIs.".to_owned(),
+        reason: HTTP_REASON.to_owned(),
         data: Map::from_iter([(function.trigger_name.clone(), request)]),
         metadata,
     }
@@ -99,25 +100,37 @@ fn body_text(headers: &HeaderMap, body: &Bytes) -> Option<String> {
     )
 }
 
-/// Who calls, on a host where nobody is asked: somebody who may do everything.
-fn identity() -> Value {
+/// Who calls: by which key, where keys are asked for; else somebody who may do everything.
+fn identity(caller: &Caller) -> Value {
+    let is_known = caller.level > AuthLevel::Anonymous;
+    let mut claims = Vec::new();
+    if is_known {
+        claims.push(claim("authlevel", caller.level.name()));
+    }
+    if let Some(key) = &caller.key {
+        claims.push(claim("keyid", key));
+    }
     json!({
-        "AuthenticationType": "WebJobsAuthLevel",
-        "IsAuthenticated": true,
+        "AuthenticationType": is_known.then_some("WebJobsAuthLevel"),
+        "IsAuthenticated": is_known,
         "Actor": null,
         "BootstrapContext": null,
-        "Claims": [{
-            "Issuer": "LOCAL AUTHORITY",
-            "OriginalIssuer": "LOCAL AUTHORITY",
-            "Properties": {},
-            "Type": "http://schemas.microsoft.com/2017/07/functions/claims/authlevel",
-            "Value": "Admin",
-            "ValueType": "http://www.w3.org/2001/XMLSchema#string",
-        }],
+        "Claims": claims,
         "Label": null,
         "Name": null,
         "NameClaimType": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
         "RoleClaimType": "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
+    })
+}
+
+fn claim(kind: &str, value: &str) -> Value {
+    json!({
+        "Issuer": "LOCAL AUTHORITY",
+        "OriginalIssuer": "LOCAL AUTHORITY",
+        "Properties": {},
+        "Type": format!("http://schemas.microsoft.com/2017/07/functions/claims/{kind}"),
+        "Value": value,
+        "ValueType": "http://www.w3.org/2001/XMLSchema#string",
     })
 }
 
@@ -132,7 +145,13 @@ mod tests {
             {"type": "http", "direction": "out", "name": "res"}]});
         let function = parse_function("fn", Path::new("."), &json, &Settings::default()).unwrap();
         let (head, ()) = request.body(()).unwrap().into_parts();
-        call(&function, &head, params, &Bytes::from_static(body.as_bytes()))
+        call(
+            &function,
+            &head,
+            params,
+            &Bytes::from_static(body.as_bytes()),
+            &Caller::everybody(),
+        )
     }
 
     /// Vector 9.

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::headers::drop_hop_by_hop;
+use super::held::Held;
 use super::proxy::run_raw;
 use super::{HostBody, Site, empty, query_pairs};
 use crate::config::Function;
@@ -61,19 +62,16 @@ pub(super) async fn forward(site: &Site, function: &Arc<Function>, request: Requ
         *request.method_mut() = head.method;
         *request.uri_mut() = target(&path, head.uri.query()).map_err(|error| InvokeError::Body(error.to_string()))?;
         *request.headers_mut() = headers;
-        let (mut head, body) = site
-            .invoker
-            .call(function, request, Some(limit))
-            .await?
-            .response
-            .into_parts();
+        let end = site.invoker.timeout().map(|limit| tokio::time::Instant::now() + limit);
+        let called = site.invoker.call(function, request, Some(limit)).await?;
+        let kept = Kept::default();
+        let (mut head, body) = Held::response(called, &site.invoker, function, end, kept.clone()).into_parts();
         let body = body
             .collect()
             .await
             .map_err(|error| InvokeError::Body(error.to_string()))?
             .to_bytes();
         drop_hop_by_hop(&mut head.headers);
-        let kept = Kept::of(&body);
         Ok((Response::from_parts(head, Either::Left(Full::new(body))), kept))
     })
     .await

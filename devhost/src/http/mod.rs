@@ -3,10 +3,12 @@
 mod body;
 mod constraint;
 mod cors;
+mod datetime;
 mod dispatch;
 mod envelope;
 mod forward;
 mod headers;
+mod held;
 mod home;
 mod proxy;
 mod query;
@@ -14,6 +16,7 @@ mod response;
 mod router;
 mod server;
 mod template;
+mod throttle;
 
 pub use body::{HostBody, bytes_response, empty, json_response};
 pub use cors::Cors;
@@ -22,3 +25,4 @@ pub use query::query_pairs;
 pub use router::{Route, Router};
 pub use server::{CurrentSite, serve};
 pub use template::{Params, Template};
+pub use throttle::Throttle;

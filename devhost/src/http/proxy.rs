@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::headers::drop_hop_by_hop;
+use super::held::Held;
 use super::{HostBody, Site, empty};
 use crate::config::Function;
 use crate::handler::{HandlerBody, SendError};
@@ -26,6 +27,8 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+/// The host's words for a call that a request made.
+pub(super) const HTTP_REASON: &str = "This function was programmatically called via the host APIs.";
 /// How long the handler may stay silent before it sends the head of its answer.
 const ACTIVITY_TIMEOUT: Duration = Duration::from_mins(4);
 
@@ -41,17 +44,18 @@ pub(super) async fn proxy(
     let asked = Side::request(request.method(), request.uri(), request.headers(), body.clone());
     run_raw(site, function, id, asked, async |limit| {
         let request = outgoing(request, id, peer, site.body_limit, body).map_err(InvokeError::Body)?;
-        let mut response = site.invoker.call(function, request, Some(limit)).await?.response;
-        drop_hop_by_hop(response.headers_mut());
+        let end = site.invoker.timeout().map(|limit| tokio::time::Instant::now() + limit);
+        let called = site.invoker.call(function, request, Some(limit)).await?;
         let kept = Kept::default();
-        Ok((response.map(|body| Either::Right(Tap::new(body, kept.clone()))), kept))
+        let mut response = Held::response(called, &site.invoker, function, end, kept.clone());
+        drop_hop_by_hop(response.headers_mut());
+        Ok((response.map(Either::Right), kept))
     })
     .await
 }
 
-/// What all raw requests share: they wait for the handler, must not take too long, and are taken down, with one line on
-/// the console, not two: there may be thousands a second. Any answer of the
-/// handler is a success, even 500; no answer is 500.
+/// What all raw requests share: they wait for the handler, must not take too long, and are taken down and told. Any answer
+/// of the handler is a success, even 500; no answer is 500.
 pub(super) async fn run_raw(
     site: &Site,
     function: &Arc<Function>,
@@ -60,6 +64,7 @@ pub(super) async fn run_raw(
     exchange: impl AsyncFnOnce(Duration) -> Result<(Response<HostBody>, Kept), InvokeError>,
 ) -> Response<HostBody> {
     let started = Instant::now();
+    site.invoker.announce(function, id, HTTP_REASON);
     let limit = site
         .invoker
         .timeout()

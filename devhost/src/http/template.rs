@@ -1,5 +1,8 @@
 //! Route templates as ASP.NET Core reads them: `orders/{id:guid}/{part?}`, `files/{*path}`, `{name}.{extension}`.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use super::constraint::Constraint;
 
 /// A template, ready to match paths.
@@ -36,21 +39,18 @@ impl Template {
     /// Reads a template. The error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.strip_prefix("~/").unwrap_or(text).trim_matches('/');
-        let mut segments = Vec::new();
-        if !text.is_empty() {
-            for segment in split_segments(text)? {
-                segments.push(Segment {
-                    parts: parse_parts(&segment)?,
-                });
-            }
-        }
-        let mut parameters = Vec::new();
+        let segments = if text.is_empty() {
+            Vec::new()
+        } else {
+            parse_segments(text)?
+        };
+        let mut parameters: Vec<String> = Vec::new();
         for (index, segment) in segments.iter().enumerate() {
-            for part in &segment.parts {
+            for (place, part) in segment.parts.iter().enumerate() {
                 let Part::Parameter(parameter) = part else { continue };
                 if parameters
                     .iter()
-                    .any(|known: &String| known.eq_ignore_ascii_case(&parameter.name))
+                    .any(|known| known.eq_ignore_ascii_case(&parameter.name))
                 {
                     return Err(format!("the parameter '{}' is there twice", parameter.name));
                 }
@@ -58,9 +58,12 @@ impl Template {
                 if parameter.catch_all && (!alone || index + 1 != segments.len()) {
                     return Err(format!("the catch-all '{}' must be the last segment", parameter.name));
                 }
-                if parameter.optional && !alone {
+                let after_dot = place + 1 == segment.parts.len()
+                    && place > 0
+                    && matches!(&segment.parts[place - 1], Part::Literal(literal) if literal == ".");
+                if parameter.optional && !alone && !after_dot {
                     return Err(format!(
-                        "the optional parameter '{}' must be a segment of its own",
+                        "the optional parameter '{}' must be a segment of its own, or the last one after a '.'",
                         parameter.name
                     ));
                 }
@@ -88,16 +91,19 @@ impl Template {
                         }
                         Some(value)
                     }
-                    None if parameter.default.is_some() => parameter.default.clone(),
-                    None if parameter.optional || parameter.catch_all => None,
-                    None => return None,
+                    None => match &parameter.default {
+                        Some(default) if parameter.accepts(default) => Some(default.clone()),
+                        None if parameter.optional => None,
+                        None if parameter.catch_all && parameter.accepts_nothing() => None,
+                        Some(_) | None => return None,
+                    },
                 };
                 values.push((parameter.name.clone(), value));
                 if parameter.catch_all {
                     return Some(values);
                 }
             } else {
-                match_parts(&segment.parts, path.get(index)?, &mut values)?;
+                segment.matches(path.get(index)?, &mut values)?;
             }
         }
         // Optional segments at the end may be missing, more than the template names may not be there.
@@ -105,9 +111,34 @@ impl Template {
     }
 }
 
+impl Segment {
+    /// Matches a segment of several parts; one that ends in an optional parameter may come without it and its dot.
+    fn matches(&self, text: &str, values: &mut Params) -> Option<()> {
+        let before = values.len();
+        if match_parts(&self.parts, text, values).is_some() {
+            return Some(());
+        }
+        values.truncate(before);
+        let (Part::Parameter(last), rest) = self.parts.split_last()? else {
+            return None;
+        };
+        if !last.optional {
+            return None;
+        }
+        let (_, rest) = rest.split_last()?;
+        match_parts(rest, text, values)?;
+        values.push((last.name.clone(), None));
+        Some(())
+    }
+}
+
 impl Parameter {
     fn accepts(&self, value: &str) -> bool {
         self.constraints.iter().all(|constraint| constraint.accepts(value))
+    }
+
+    fn accepts_nothing(&self) -> bool {
+        self.constraints.iter().all(Constraint::accepts_nothing)
     }
 }
 
@@ -142,51 +173,61 @@ fn match_parts(parts: &[Part], text: &str, values: &mut Params) -> Option<()> {
     }
 }
 
-/// Splits at slashes outside of braces: a `regex` may hold one.
-fn split_segments(text: &str) -> Result<Vec<String>, String> {
-    let mut segments = vec![String::new()];
-    let mut depth = 0_usize;
-    for character in text.chars() {
+/// Splits at slashes outside of parameters, each segment into literals and parameters. `{{` and `}}` stand for braces.
+fn parse_segments(text: &str) -> Result<Vec<Segment>, String> {
+    let mut segments = Vec::new();
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
         match character {
-            '{' => depth += 1,
-            '}' => depth = depth.checked_sub(1).ok_or("there is a '}' without '{'")?,
-            '/' if depth == 0 => {
-                segments.push(String::new());
-                continue;
+            '{' if rest.next_if_eq(&'{').is_some() => literal.push('{'),
+            '}' if rest.next_if_eq(&'}').is_some() => literal.push('}'),
+            '{' => {
+                take_literal(&mut literal, &mut parts);
+                if matches!(parts.last(), Some(Part::Parameter(_))) {
+                    return Err("two parameters touch each other".to_owned());
+                }
+                parts.push(Part::Parameter(parse_parameter(&inside(&mut rest)?)?));
             }
-            _ => {}
+            '}' => return Err("there is a '}' without '{'".to_owned()),
+            '/' => {
+                take_literal(&mut literal, &mut parts);
+                if parts.is_empty() {
+                    return Err("there is an empty segment ('//')".to_owned());
+                }
+                segments.push(Segment {
+                    parts: std::mem::take(&mut parts),
+                });
+            }
+            '?' => return Err("a literal may not hold a '?'".to_owned()),
+            other => literal.push(other),
         }
-        if let Some(last) = segments.last_mut() {
-            last.push(character);
-        }
     }
-    if depth != 0 {
-        return Err("there is a '{' without '}'".to_owned());
-    }
-    if segments.iter().any(String::is_empty) {
-        return Err("there is an empty segment ('//')".to_owned());
-    }
+    take_literal(&mut literal, &mut parts);
+    segments.push(Segment { parts });
     Ok(segments)
 }
 
-fn parse_parts(segment: &str) -> Result<Vec<Part>, String> {
-    let mut parts = Vec::new();
-    let mut rest = segment;
-    while !rest.is_empty() {
-        if let Some(inside) = rest.strip_prefix('{') {
-            let end = inside.find('}').ok_or("there is a '{' without '}'")?;
-            if matches!(parts.last(), Some(Part::Parameter(_))) {
-                return Err(format!("two parameters touch each other in '{segment}'"));
-            }
-            parts.push(Part::Parameter(parse_parameter(&inside[..end])?));
-            rest = &inside[end + 1..];
-        } else {
-            let end = rest.find('{').unwrap_or(rest.len());
-            parts.push(Part::Literal(rest[..end].to_owned()));
-            rest = &rest[end..];
+fn take_literal(literal: &mut String, parts: &mut Vec<Part>) {
+    if !literal.is_empty() {
+        parts.push(Part::Literal(std::mem::take(literal)));
+    }
+}
+
+/// What stands between the braces of a parameter whose first has been read.
+fn inside(rest: &mut Peekable<Chars<'_>>) -> Result<String, String> {
+    let mut text = String::new();
+    while let Some(character) = rest.next() {
+        match character {
+            '{' if rest.next_if_eq(&'{').is_some() => text.push('{'),
+            '}' if rest.next_if_eq(&'}').is_some() => text.push('}'),
+            '{' => return Err("there is a '{' inside of a parameter; a regex writes it '{{'".to_owned()),
+            '}' => return Ok(text),
+            other => text.push(other),
         }
     }
-    Ok(parts)
+    Err("there is a '{' without '}'".to_owned())
 }
 
 fn parse_parameter(text: &str) -> Result<Parameter, String> {
@@ -209,6 +250,9 @@ fn parse_parameter(text: &str) -> Result<Parameter, String> {
     }
     let default = rest.strip_prefix('=').map(str::to_owned);
     let optional = rest == "?";
+    if optional && stars > 0 {
+        return Err(format!("'{{{text}}}': a catch-all cannot be optional"));
+    }
     if default.is_none() && !optional && !rest.is_empty() {
         return Err(format!("'{{{text}}}' is not understood"));
     }
@@ -297,9 +341,51 @@ mod tests {
     }
 
     #[test]
+    fn a_regex_writes_its_braces_twice() {
+        let template = "o/{id:regex(^\\d{{2,3}}(/x)?$)}";
+        assert_eq!(find(template, "o/123"), some(&[("id", Some("123"))]));
+        assert_eq!(find(template, "o/1"), None);
+        assert_eq!(find("a{{b}}/{c}", "a{b}/1"), some(&[("c", Some("1"))]));
+        assert_eq!(find("{c:regex(^a{{2}}$)}", "aa"), some(&[("c", Some("aa"))]));
+    }
+
+    #[test]
+    fn constraints_hold_for_defaults_and_for_nothing() {
+        assert_eq!(find("o/{id:int=x}", "o"), None);
+        assert_eq!(find("f/{*path:int}", "f"), None);
+        assert_eq!(find("f/{*path:nonfile}", "f"), some(&[("path", None)]));
+        assert_eq!(find("f/{*path:nonfile}", "f/a/b.js"), None);
+        assert_eq!(find("f/{*path:file}", "f/a/b.js"), some(&[("path", Some("a/b.js"))]));
+    }
+
+    #[test]
+    fn an_optional_part_goes_with_its_dot() {
+        let template = "f/{name}.{ext?}";
+        assert_eq!(find(template, "f/a"), some(&[("name", Some("a")), ("ext", None)]));
+        assert_eq!(
+            find(template, "f/a.b"),
+            some(&[("name", Some("a")), ("ext", Some("b"))])
+        );
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for template in [
-            "{", "}", "a//b", "{a}{b}", "{a}/{a}", "{*a}/b", "{a:none}", "{}", "{a=1?}", "x{a?}",
+            "{",
+            "}",
+            "a//b",
+            "{a}{b}",
+            "{a}/{a}",
+            "{*a}/b",
+            "{a:none}",
+            "{}",
+            "{a=1?}",
+            "x{a?}",
+            "{*a?}",
+            "a?",
+            "{a{b}",
+            "{a}}",
+            "{a.b?}.c{d?}",
         ] {
             assert!(Template::parse(template).is_err(), "{template}");
         }

@@ -17,6 +17,11 @@ pub enum InvokeError {
     /// It took longer than `functionTimeout`.
     #[error("Timeout value of {0:?} was exceeded by function")]
     TimedOut(std::time::Duration),
+    /// An answer that points to where this host does not go.
+    #[error(
+        "the answer redirects to {0}, where this host does not follow: it goes to addresses of the handler only, 50 times at most"
+    )]
+    Redirect(String),
     /// A status other than 2xx.
     #[error(
         "Response status code does not indicate success: {0}. The host throws the body of such an answer away, its \

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::redirect;
 use super::{History, InvokeError, Metadata, Outputs, Record, Reply, Side};
 use crate::config::Function;
 use crate::console::{Console, Level};
@@ -20,6 +21,8 @@ use crate::tap::Kept;
 pub const HOST_VERSION: &str = "4.1037.0";
 
 const USER_AGENT: &str = "Azure-Functions-Host/4.1037.0";
+/// As many as .NET's client follows.
+const MOST_REDIRECTS: usize = 50;
 const REPLY_LIMIT: usize = 104_857_600;
 
 /// What one call carries.
@@ -45,6 +48,8 @@ pub struct InvokerOptions {
     pub outputs: Outputs,
     /// `functionTimeout`.
     pub timeout: Option<Duration>,
+    /// Whether an answer that points elsewhere is followed: not with `enableForwardingHttpRequest`.
+    pub follows_redirects: bool,
 }
 
 /// What passed between host and handler, as far as it came.
@@ -121,10 +126,7 @@ impl Invoker {
     async fn attempt(&self, function: &Arc<Function>, reason: &str, envelope: &Value) -> Result<Reply, InvokeError> {
         let (id, started) = (Uuid::new_v4(), Instant::now());
         let console = &self.0.console;
-        console.trace(format_args!(
-            "Executing 'Functions.{}' (Reason='{reason}', Id={id})",
-            function.name
-        ));
+        self.announce(function, id, reason);
         let mut seen = Seen::default();
         let result = self.exchange(function, id, envelope, &mut seen).await;
         let result = match result {
@@ -153,6 +155,14 @@ impl Invoker {
         result
     }
 
+    /// The line that begins an invocation.
+    pub(crate) fn announce(&self, function: &Function, id: Uuid, reason: &str) {
+        self.0.console.trace(format_args!(
+            "Executing 'Functions.{}' (Reason='{reason}', Id={id})",
+            function.name
+        ));
+    }
+
     /// The line that ends an invocation; a failure is told even where successes are not.
     pub(crate) fn tell(&self, function: &Function, id: Uuid, duration: Duration, error: Option<&InvokeError>) {
         let (name, millis, console) = (&function.name, duration.as_millis(), &self.0.console);
@@ -175,11 +185,7 @@ impl Invoker {
         envelope: &Value,
         seen: &mut Seen,
     ) -> Result<Reply, InvokeError> {
-        let body = Bytes::from(envelope.to_string());
-        let kept = Kept::of(&body);
-        let request = request(function, id, body)?;
-        seen.request = Some(Side::request(request.method(), request.uri(), request.headers(), kept));
-        let mut called = self.call(function, request, self.0.timeout).await?;
+        let mut called = self.call_following(function, id, envelope, seen).await?;
         let content_type = called
             .response
             .headers()
@@ -208,6 +214,41 @@ impl Invoker {
         }
     }
 
+    /// Sends an envelope, and where the answer points elsewhere in the handler, goes there, as the host's client does.
+    async fn call_following(
+        &self,
+        function: &Function,
+        id: Uuid,
+        envelope: &Value,
+        seen: &mut Seen,
+    ) -> Result<Called, InvokeError> {
+        let body = Bytes::from(envelope.to_string());
+        let mut request = request(&format!("/{}", function.name), id, body.clone())?;
+        let kept = Kept::of(&body);
+        seen.request = Some(Side::request(request.method(), request.uri(), request.headers(), kept));
+        for _ in 0..=MOST_REDIRECTS {
+            let method = request.method().clone();
+            let base = request.uri().clone();
+            let called = self.call(function, request, self.0.timeout).await?;
+            let next = if self.0.follows_redirects {
+                redirect::next(called.response.status(), called.response.headers(), &method)
+            } else {
+                None
+            };
+            let Some(next) = next else { return Ok(called) };
+            let path = redirect::target(&base, &next.location, called.live.port)
+                .ok_or_else(|| InvokeError::Redirect(next.location.clone()))?;
+            let body = if next.method == method {
+                body.clone()
+            } else {
+                Bytes::new()
+            };
+            request = self::request(&path, id, body)?;
+            *request.method_mut() = next.method;
+        }
+        Err(InvokeError::Redirect("itself, again and again".to_owned()))
+    }
+
     /// Sends a request of `function` to the handler. One that is not answered within `limit` fails; where `limit` is
     /// `functionTimeout`, the handler is killed, too.
     pub(crate) async fn call(
@@ -226,7 +267,8 @@ impl Invoker {
         })
     }
 
-    fn too_long(&self, function: &Function, life: u64, limit: Duration) -> InvokeError {
+    /// Kills a life of the handler in which a call of `function` took too long.
+    pub(crate) fn too_long(&self, function: &Function, life: u64, limit: Duration) -> InvokeError {
         self.0
             .handler
             .kill(life, format!("{} ran longer than {limit:?}", function.name));
@@ -234,8 +276,8 @@ impl Invoker {
     }
 }
 
-fn request(function: &Function, id: Uuid, envelope: Bytes) -> Result<Request<HandlerBody>, InvokeError> {
-    Request::post(format!("/{}", function.name))
+fn request(path: &str, id: Uuid, body: Bytes) -> Result<Request<HandlerBody>, InvokeError> {
+    Request::post(path)
         .header(header::USER_AGENT, USER_AGENT)
         .header(
             header::CONTENT_TYPE,
@@ -243,6 +285,6 @@ fn request(function: &Function, id: Uuid, envelope: Bytes) -> Result<Request<Han
         )
         .header("X-Azure-Functions-HostVersion", HOST_VERSION)
         .header("X-Azure-Functions-InvocationId", id.to_string())
-        .body(Either::Left(Full::new(envelope)))
+        .body(Either::Left(Full::new(body)))
         .map_err(|error| InvokeError::Body(error.to_string()))
 }

@@ -7,6 +7,7 @@ mod history;
 mod invoker;
 mod metadata;
 mod outputs;
+mod redirect;
 mod reply;
 mod value;
 

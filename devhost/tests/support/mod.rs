@@ -232,6 +232,14 @@ impl Host {
         }
     }
 
+    /// As [`Host::line`], for a line that was printed before the ports were open, too: such a line may be read twice.
+    pub async fn earlier_line(&mut self, words: &str) -> String {
+        match self.seen.iter().find(|line| line.text.contains(words)) {
+            Some(line) => line.text.clone(),
+            None => self.line(words).await,
+        }
+    }
+
     /// Waits until the handler answers; its process id.
     pub async fn ready(&mut self) -> i32 {
         let line = self.line("Worker process started and initialized.").await;
@@ -271,6 +279,13 @@ impl Host {
     pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
         self.send(Request::post(self.url(path)).body(Full::new(body.into())).unwrap())
             .await
+    }
+
+    /// Sends in a task of its own, for what answers late or makes the host print more than fits into a pipe.
+    pub fn post_apart(&self, path: &str, body: impl Into<Bytes>) -> tokio::task::JoinHandle<Answer> {
+        let request = Request::post(self.url(path)).body(Full::new(body.into())).unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        tokio::spawn(async move { collect(client.request(request).await.unwrap()).await })
     }
 
     pub async fn send<B>(&self, request: Request<B>) -> Answer
