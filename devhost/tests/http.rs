@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::App;
 
 const SECOND_OUTPUT: &str = r#"[
@@ -354,4 +354,63 @@ async fn head_and_options_are_methods_like_others() {
     ] {
         host.line(words).await;
     }
+}
+
+#[tokio::test]
+async fn a_cosmos_output_is_a_line_a_document() {
+    let app = App::new().function(
+        "stored",
+        json!([
+            {"type": "httpTrigger", "direction": "in", "name": "req", "route": "stored"},
+            {"type": "http", "direction": "out", "name": "res"},
+            {"type": "cosmosDB", "direction": "out", "name": "doc", "connection": "C", "databaseName": "shop",
+                "containerName": "%Container%", "createIfNotExists": true}
+        ]),
+    );
+    let app = app.setting("Container", "events");
+    let mut host = app.start().await;
+    let output =
+        |doc: Value| json!({"reply": {"body": {"Outputs": {"res": {"statusCode": 201}, "doc": doc}}}}).to_string();
+    for doc in [
+        json!({"id": "a", "n": 1}),
+        json!([{"id": "b"}, {"id": "a", "n": 2}]),
+        Value::Null,
+    ] {
+        assert_eq!(host.post("/api/stored", output(doc)).await.status, StatusCode::CREATED);
+    }
+    assert_eq!(
+        host.post("/api/stored", output(json!({"n": 1}))).await.status,
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+    host.line("output 'doc': Cosmos DB refuses a document without a text")
+        .await;
+    let text = std::fs::read_to_string(app.path().join("data/cosmosdb/shop/events.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> = lines
+        .iter()
+        .map(|line| (line["id"].as_str().unwrap(), line["_operation"].as_str().unwrap()))
+        .collect();
+    assert_eq!(seen, [("a", "create"), ("b", "create"), ("a", "replace")]);
+}
+
+#[tokio::test]
+async fn an_output_that_nobody_serves_fails_loudly() {
+    let app = App::new().function(
+        "blobs",
+        json!([
+            {"type": "httpTrigger", "direction": "in", "name": "req", "route": "blobs"},
+            {"type": "http", "direction": "out", "name": "res"},
+            {"type": "blob", "direction": "out", "name": "file", "path": "x/y", "connection": "C"}
+        ]),
+    );
+    let mut host = app.start().await;
+    let reply = json!({"reply": {"body": {"Outputs": {"file": "text"}}}}).to_string();
+    assert_eq!(
+        host.post("/api/blobs", reply).await.status,
+        StatusCode::INTERNAL_SERVER_ERROR
+    );
+    host.line("output 'file': this host cannot write to the type 'blob'")
+        .await;
+    // What the function leaves out is not written.
+    assert_eq!(host.post("/api/blobs", "{}").await.status, StatusCode::CREATED);
 }

@@ -68,3 +68,62 @@ async fn a_bad_schedule_is_told_and_the_rest_goes_on() {
     assert_eq!(timers[0]["function"], "good");
     assert!(timers[0]["next"].as_str().unwrap().ends_with("T00:00:00Z"));
 }
+
+#[tokio::test]
+async fn a_timer_goes_by_the_clocks_of_its_zone() {
+    let app = App::new()
+        .function("daily", timer("0 30 9 * * *", &json!({"runOnStartup": true})))
+        .setting("WEBSITE_TIME_ZONE", "Asia/Kolkata");
+    let mut host = app.start().await;
+    let call = host.envelope("daily").await;
+    let status = &call["envelope"]["Data"]["t"]["ScheduleStatus"];
+    assert!(
+        status["Next"].as_str().unwrap().ends_with("T09:30:00+05:30"),
+        "{status}"
+    );
+    assert!(status["LastUpdated"].as_str().unwrap().ends_with("+05:30"), "{status}");
+    assert_eq!(status["Last"], "0001-01-01T00:00:00");
+    let timers = host.get("/_devhost/timers").await.json();
+    assert!(timers[0]["next"].as_str().unwrap().contains("T04:00:00"), "{timers}");
+}
+
+#[tokio::test]
+async fn a_zone_that_does_not_exist_is_told() {
+    let app = App::new()
+        .function("daily", timer("0 30 9 * * *", &json!({})))
+        .setting("WEBSITE_TIME_ZONE", "Mars/Phobos");
+    let mut host = app.launch(&[]).await;
+    host.line("WEBSITE_TIME_ZONE is \"Mars/Phobos\", which is no time zone")
+        .await;
+}
+
+#[tokio::test]
+async fn an_unmonitored_timer_and_an_interval_are_not_remembered() {
+    let app = App::new()
+        .function(
+            "loose",
+            timer("0 0 3 * * *", &json!({"runOnStartup": true, "useMonitor": false})),
+        )
+        .function("every", timer("00:00:01", &json!({})));
+    let mut host = app.start().await;
+    let loose = host.envelope("loose").await["envelope"]["Data"]["t"].clone();
+    assert_eq!(loose["ScheduleStatus"], Value::Null);
+    assert_eq!(loose["Schedule"]["AdjustForDST"], true);
+    let every = host.envelope("every").await["envelope"]["Data"]["t"].clone();
+    assert_eq!(every["Schedule"]["AdjustForDST"], false);
+    assert!(!app.path().join("data/timers/loose.json").exists());
+    assert!(!app.path().join("data/timers/every.json").exists());
+}
+
+/// One data folder, one host: so there is one instance of a timer.
+#[tokio::test]
+async fn a_second_host_does_not_call_the_same_timers() {
+    let app = App::new().function("tick", timer("* * * * * *", &json!({})));
+    let mut first = app.start().await;
+    let second = app.command(&[]).output().await.unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stdout).into_owned();
+    let words = format!("is in use by process {}", first.child.id().unwrap());
+    assert!(said.contains(&words), "{said}");
+    first.envelope("tick").await;
+}

@@ -11,7 +11,7 @@ use crate::config::{Function, Trigger};
 use crate::http::{HostBody, empty, json_response};
 use crate::invocation::{BindingValue, Call, Metadata};
 use crate::servicebus_trigger::input_call;
-use crate::timers::{Schedule, timer_call};
+use crate::timers::{Schedule, Zone, timer_call};
 
 impl Admin {
     pub(super) fn all_functions(&self) -> Value {
@@ -89,7 +89,7 @@ fn by_hand(function: &Function, input: &str) -> Result<Call, String> {
     match &function.trigger {
         Trigger::Http(_) => Err("an httpTrigger is called by its own address".to_owned()),
         Trigger::Timer(timer) => {
-            let schedule = Schedule::parse(&timer.schedule)?;
+            let schedule = Schedule::parse(&timer.schedule, &Zone::utc())?;
             Ok(timer_call(function, &schedule, None, false, reason))
         }
         Trigger::ServiceBus(trigger) => input_call(function, trigger.many, input).map_err(|error| error.to_string()),

@@ -12,16 +12,17 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::announce;
+use super::data::DataFolder;
 use crate::admin::Admin;
 use crate::config::{App, Function, FunctionProblem, ServiceBusTrigger, Trigger};
 use crate::console::Console;
 use crate::handler::{Handler, HandlerCommand, HandlerState, Launcher, SupervisorOptions, supervise};
 use crate::http::{Cors, Router, Site, Throttle};
-use crate::invocation::{History, Invoker, InvokerOptions, Outputs};
+use crate::invocation::{CosmosFiles, CosmosTarget, History, Invoker, InvokerOptions, Outputs};
 use crate::keys::Keys;
 use crate::servicebus::{Broker, QueueOptions};
 use crate::servicebus_trigger::{self, Receiver};
-use crate::timers::{self, Schedule, StatusStore, TimerBoard, TimerRunner};
+use crate::timers::{self, Schedule, StatusStore, TimerBoard, TimerRunner, Zone};
 
 /// How long an app that is unloaded may take for what is under way, and then for settling it.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -33,6 +34,8 @@ pub(super) struct Surroundings {
     pub(super) launcher: Launcher,
     pub(super) timer_store: StatusStore,
     pub(super) history: History,
+    pub(super) cosmos: CosmosFiles,
+    pub(super) _data_folder: DataFolder,
     pub(super) keys: Keys,
     pub(super) cors: Cors,
     pub(super) instance: Uuid,
@@ -95,11 +98,15 @@ impl Generation {
             handler: handler.clone(),
             console: console.clone(),
             history: around.history.clone(),
-            outputs: Outputs::new(Some(around.broker.clone()), console.clone()),
+            outputs: Outputs::new(Some(around.broker.clone()), around.cosmos.clone(), console.clone()),
             timeout: app.host.function_timeout,
             follows_redirects: !app.host.handler.forwards,
         });
         let board = TimerBoard::default();
+        let zone = Zone::of(&app.settings).unwrap_or_else(|reason| {
+            console.error(format_args!("{reason}; timers go by UTC"));
+            Zone::utc()
+        });
         let stop_triggers = CancellationToken::new();
         let triggers = TaskTracker::new();
         let starter = Starter {
@@ -107,6 +114,7 @@ impl Generation {
             around,
             invoker: &invoker,
             board: &board,
+            zone,
             stop: &stop_triggers,
             triggers: &triggers,
         };
@@ -205,6 +213,7 @@ struct Starter<'a> {
     around: &'a Arc<Surroundings>,
     invoker: &'a Invoker,
     board: &'a TimerBoard,
+    zone: Zone,
     stop: &'a CancellationToken,
     triggers: &'a TaskTracker,
 }
@@ -215,7 +224,7 @@ impl Starter<'_> {
         match &function.trigger {
             Trigger::Http(_) => {}
             Trigger::Timer(trigger) => {
-                let schedule = Schedule::parse(&trigger.schedule)?;
+                let schedule = Schedule::parse(&trigger.schedule, &self.zone)?;
                 if !function.disabled {
                     self.triggers.spawn(timers::run(TimerRunner {
                         function: Arc::clone(function),
@@ -274,6 +283,9 @@ impl Starter<'_> {
     }
 
     fn ensure_outputs(&self, function: &Function) -> Result<(), String> {
+        for binding in function.outputs().filter(|binding| binding.is("cosmosDB")) {
+            CosmosTarget::of(binding)?;
+        }
         for binding in function.outputs().filter(|binding| binding.is("serviceBus")) {
             self.check_connection(function, &binding.connection()?);
             let ensured = match (binding.text("queueName")?, binding.text("topicName")?) {

@@ -2,6 +2,7 @@
 //! moment.
 
 mod announce;
+mod data;
 mod generation;
 mod manager;
 mod options;
@@ -21,10 +22,11 @@ use crate::config::App;
 use crate::console::Console;
 use crate::handler::{Handler, HandlerState, Launcher, Live};
 use crate::http::{Cors, serve};
-use crate::invocation::History;
+use crate::invocation::{CosmosFiles, History};
 use crate::keys::Keys;
 use crate::servicebus::{Access, AmqpOptions, Broker, Entities, serve_amqp, serve_rest};
 use crate::timers::StatusStore;
+use data::DataFolder;
 use generation::Surroundings;
 use manager::{Manager, Order};
 
@@ -58,6 +60,7 @@ impl Host {
             Some(port) => Some(bind(options.address, port, "--rest-port").await?),
         };
         let rest_port = rest.as_ref().map(|listener| local_port(listener, 0)).transpose()?;
+        let data_folder = DataFolder::open(&options.data)?;
         let broker = open_broker(&options)?;
         let timers = options.data.join("timers");
         let timer_store = StatusStore::open(&timers).map_err(|source| HostError::Data { path: timers, source })?;
@@ -95,6 +98,8 @@ impl Host {
             broker: broker.clone(),
             launcher,
             timer_store,
+            cosmos: CosmosFiles::new(options.data.join("cosmosdb")),
+            _data_folder: data_folder,
             keys,
             history: History::default(),
             cors,
@@ -221,16 +226,6 @@ fn open_keys(options: &HostOptions, console: &Console) -> Result<Keys, HostError
 }
 
 fn open_broker(options: &HostOptions) -> Result<Broker, HostError> {
-    let data = |source| HostError::Data {
-        path: options.data.clone(),
-        source,
-    };
-    std::fs::create_dir_all(&options.data).map_err(data)?;
-    // What lies here is nobody's source.
-    let ignore = options.data.join(".gitignore");
-    if !ignore.exists() {
-        std::fs::write(ignore, "*\n").map_err(data)?;
-    }
     let file = options.root.join("servicebus.json");
     let entities = if file.is_file() {
         Entities::from_file(&file)?

@@ -99,6 +99,16 @@ pub enum HostError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another host uses the data folder.
+    #[error(
+        "the data folder {path} is in use by process {pid}, most likely another devhost; stop that, or name another folder with --data"
+    )]
+    DataInUse {
+        /// The folder.
+        path: PathBuf,
+        /// Who has it.
+        pid: String,
+    },
     /// No thread for starting processes.
     #[error("cannot start the launcher: {0}")]
     Launcher(std::io::Error),

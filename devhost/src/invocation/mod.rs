@@ -2,6 +2,7 @@
 //! `Logs` and `ReturnValue`.
 
 mod base64_trap;
+mod cosmos;
 mod error;
 mod history;
 mod invoker;
@@ -12,6 +13,7 @@ mod reply;
 mod value;
 
 pub(crate) use base64_trap::{OutputValue, interpret as interpret_output};
+pub use cosmos::{CosmosFiles, CosmosTarget};
 pub use error::InvokeError;
 pub use history::{History, Record, Side};
 pub use invoker::{Call, HOST_VERSION, Invoker, InvokerOptions};

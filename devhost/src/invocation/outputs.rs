@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::base64_trap::{OutputValue, interpret};
-use super::{InvokeError, Reply};
+use super::{CosmosFiles, CosmosTarget, InvokeError, Reply};
 use crate::config::{Binding, Function};
 use crate::console::Console;
 use crate::servicebus::{Broker, BrokerMessage};
@@ -12,13 +12,18 @@ use crate::servicebus::{Broker, BrokerMessage};
 #[derive(Clone)]
 pub struct Outputs {
     broker: Option<Broker>,
+    cosmos: CosmosFiles,
     console: Console,
 }
 
 impl Outputs {
-    /// Service Bus outputs go to `broker`.
-    pub fn new(broker: Option<Broker>, console: Console) -> Self {
-        Self { broker, console }
+    /// Service Bus outputs go to `broker`, Cosmos DB outputs to files.
+    pub fn new(broker: Option<Broker>, cosmos: CosmosFiles, console: Console) -> Self {
+        Self {
+            broker,
+            cosmos,
+            console,
+        }
     }
 
     /// Writes every output of `reply` that `function` declares. The first failure fails the invocation; what was written
@@ -41,6 +46,14 @@ impl Outputs {
                 name: binding.name.clone(),
                 reason,
             };
+            if binding.is("cosmosDB") {
+                let target = CosmosTarget::of(binding).map_err(failed)?;
+                let documents = documents(binding, value).map_err(failed)?;
+                let cosmos = self.cosmos.clone();
+                let written = tokio::task::spawn_blocking(move || cosmos.upsert(&target, documents)).await;
+                written.unwrap_or_else(|error| Err(error.to_string())).map_err(failed)?;
+                continue;
+            }
             if !binding.is("serviceBus") {
                 return Err(failed(format!("this host cannot write to the type '{}'", binding.kind)));
             }
@@ -91,6 +104,17 @@ pub(crate) fn named_outputs(function: &Function, reply: &Reply) -> Map<String, V
     outputs
 }
 
+/// One document per element of a list, or of a text that is a list.
+fn documents(binding: &Binding, value: &Value) -> Result<Vec<Value>, String> {
+    match interpret(value, binding.data_type.as_deref()) {
+        OutputValue::Bytes(_) => Err(
+            "the text can be read as base64, so the host takes it for bytes, which are no document; send JSON"
+                .to_owned(),
+        ),
+        OutputValue::Json(value) => Ok(items(&value)),
+    }
+}
+
 fn entity(binding: &Binding) -> Result<String, String> {
     for key in ["queueName", "topicName", "queueOrTopicName"] {
         if let Some(name) = binding.text(key)?.filter(|name| !name.is_empty()) {
@@ -103,13 +127,18 @@ fn entity(binding: &Binding) -> Result<String, String> {
 /// One message per element of a list, or of a text that is a list; JSON is written with indentation, as the host writes
 /// it.
 fn split(value: &Value) -> Vec<String> {
+    items(value).iter().map(message_text).collect()
+}
+
+/// The elements of a list, or of a text that is one; anything else is one element.
+fn items(value: &Value) -> Vec<Value> {
     let parsed = match value {
         Value::String(text) if text.trim_start().starts_with(['{', '[']) => serde_json::from_str(text).ok(),
         _ => None,
     };
-    match parsed.as_ref().unwrap_or(value) {
-        Value::Array(items) => items.iter().map(message_text).collect(),
-        other => vec![message_text(other)],
+    match parsed.unwrap_or_else(|| value.clone()) {
+        Value::Array(items) => items,
+        other => vec![other],
     }
 }
 

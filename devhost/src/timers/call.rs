@@ -27,9 +27,9 @@ pub fn timer_call(
 ) -> Call {
     let status = status.map(|status| {
         json!({
-            "Last": status.last.map_or_else(|| NEVER.to_owned(), instant),
-            "Next": instant(status.next),
-            "LastUpdated": instant(status.last_updated),
+            "Last": status.last.map_or_else(|| NEVER.to_owned(), |last| instant(schedule.local(last))),
+            "Next": instant(schedule.local(status.next)),
+            "LastUpdated": instant(schedule.local(status.last_updated)),
         })
     });
     let timer = json!({
@@ -68,7 +68,7 @@ mod tests {
             next: datetime!(2024-11-30 14:45:51 UTC),
             last_updated: datetime!(2024-11-30 14:43:50.403838 UTC),
         };
-        let schedule = Schedule::parse("* * * * *").unwrap();
+        let schedule = Schedule::parse("* * * * *", &crate::timers::Zone::utc()).unwrap();
         let call = timer_call(&function, &schedule, Some(&status), false, String::new());
         assert_eq!(
             Value::Object(call.data),

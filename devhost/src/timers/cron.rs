@@ -1,6 +1,6 @@
 //! NCRONTAB: `{second} {minute} {hour} {day} {month} {day of week}`, the second being optional.
 
-use time::{Date, Duration, Month, OffsetDateTime, Time};
+use time::{Date, Duration, Month, PrimitiveDateTime, Time};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -73,20 +73,17 @@ impl Cron {
         self.interval
     }
 
-    /// The first occurrence after `start`, which does not count itself; `None` where there is none, as on February 30th.
-    pub fn next_after(&self, start: OffsetDateTime) -> Option<OffsetDateTime> {
-        let start = start
-            .to_offset(time::UtcOffset::UTC)
-            .replace_nanosecond(0)
-            .ok()?
-            .checked_add(Duration::SECOND)?;
+    /// The first occurrence after `start` on a clock that is never put forward or back. `start` does not count itself;
+    /// `None` where there is none, as on February 30th.
+    pub fn next_after(&self, start: PrimitiveDateTime) -> Option<PrimitiveDateTime> {
+        let start = start.replace_nanosecond(0).ok()?.checked_add(Duration::SECOND)?;
         let mut date = start.date();
         let mut earliest = start.time();
         for _ in 0..MOST_DAYS {
             if self.has_day(date)
                 && let Some(time) = self.time_from(earliest)
             {
-                return Some(OffsetDateTime::new_utc(date, time));
+                return Some(PrimitiveDateTime::new(date, time));
             }
             earliest = Time::MIDNIGHT;
             date = date.next_day()?;
@@ -176,51 +173,48 @@ mod tests {
     use super::*;
     use time::macros::datetime;
 
-    fn next(cron: &str, start: OffsetDateTime) -> OffsetDateTime {
+    fn next(cron: &str, start: PrimitiveDateTime) -> PrimitiveDateTime {
         Cron::parse(cron).unwrap().next_after(start).unwrap()
     }
 
     #[test]
     fn the_start_itself_does_not_count() {
-        let start = datetime!(2026-01-01 00:00:00 UTC);
-        assert_eq!(next("0 */5 * * * *", start), datetime!(2026-01-01 00:05:00 UTC));
-        assert_eq!(next("* * * * * *", start), datetime!(2026-01-01 00:00:01 UTC));
+        let start = datetime!(2026-01-01 00:00:00);
+        assert_eq!(next("0 */5 * * * *", start), datetime!(2026-01-01 00:05:00));
+        assert_eq!(next("* * * * * *", start), datetime!(2026-01-01 00:00:01));
         assert_eq!(
             next("*/5 * * * *", start + Duration::milliseconds(1)),
-            datetime!(2026-01-01 00:05:00 UTC)
+            datetime!(2026-01-01 00:05:00)
         );
         assert_eq!(next("0 0 0 * * *", start - Duration::nanoseconds(1)), start);
     }
 
     #[test]
     fn lists_ranges_steps_and_names() {
-        let start = datetime!(2026-01-01 00:00:00 UTC); // a Thursday
-        assert_eq!(
-            next("0 30 9-17/4 * * Mon-Fri", start),
-            datetime!(2026-01-01 09:30:00 UTC)
-        );
-        assert_eq!(next("0 30 9 * * SUN", start), datetime!(2026-01-04 09:30:00 UTC));
-        assert_eq!(next("15,45 59 23 31 dec *", start), datetime!(2026-12-31 23:59:15 UTC));
-        assert_eq!(next("0 50/5 * * * *", start), datetime!(2026-01-01 00:50:00 UTC));
-        assert_eq!(next("0 0 0 1 mar,f *", start), datetime!(2026-02-01 00:00:00 UTC));
-        assert_eq!(next("0 0 3-1 * * *", start), datetime!(2026-01-01 01:00:00 UTC));
+        let start = datetime!(2026-01-01 00:00:00); // a Thursday
+        assert_eq!(next("0 30 9-17/4 * * Mon-Fri", start), datetime!(2026-01-01 09:30:00));
+        assert_eq!(next("0 30 9 * * SUN", start), datetime!(2026-01-04 09:30:00));
+        assert_eq!(next("15,45 59 23 31 dec *", start), datetime!(2026-12-31 23:59:15));
+        assert_eq!(next("0 50/5 * * * *", start), datetime!(2026-01-01 00:50:00));
+        assert_eq!(next("0 0 0 1 mar,f *", start), datetime!(2026-02-01 00:00:00));
+        assert_eq!(next("0 0 3-1 * * *", start), datetime!(2026-01-01 01:00:00));
     }
 
     #[test]
     fn day_of_month_and_day_of_week_must_both_fit() {
         // The next 13th that is a Friday.
         assert_eq!(
-            next("0 0 0 13 * 5", datetime!(2026-01-01 00:00:00 UTC)),
-            datetime!(2026-02-13 00:00:00 UTC)
+            next("0 0 0 13 * 5", datetime!(2026-01-01 00:00:00)),
+            datetime!(2026-02-13 00:00:00)
         );
         assert_eq!(
-            next("0 0 0 29 2 *", datetime!(2026-01-01 00:00:00 UTC)),
-            datetime!(2028-02-29 00:00:00 UTC)
+            next("0 0 0 29 2 *", datetime!(2026-01-01 00:00:00)),
+            datetime!(2028-02-29 00:00:00)
         );
         assert_eq!(
             Cron::parse("0 0 0 30 2 *")
                 .unwrap()
-                .next_after(datetime!(2026-01-01 00:00:00 UTC)),
+                .next_after(datetime!(2026-01-01 00:00:00)),
             None
         );
     }

@@ -6,6 +6,7 @@ mod cron;
 mod runner;
 mod schedule;
 mod status;
+mod zone;
 
 pub use board::{TimerBoard, TimerEntry};
 pub use call::timer_call;
@@ -13,3 +14,4 @@ pub use cron::Cron;
 pub use runner::{TimerRunner, run};
 pub use schedule::Schedule;
 pub use status::{ScheduleStatus, StatusStore};
+pub use zone::Zone;

@@ -2,21 +2,21 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::Cron;
+use super::{Cron, Zone};
 use crate::config::parse_timespan;
 
 /// A schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Schedule {
-    /// NCRONTAB.
-    Cron(Box<Cron>),
+    /// NCRONTAB, by the clocks of a zone.
+    Cron(Box<Cron>, Zone),
     /// A `TimeSpan`: so long after the last time.
     Every(Duration),
 }
 
 impl Schedule {
-    /// Reads either form.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Reads either form, for the clocks of `zone`.
+    pub fn parse(text: &str, zone: &Zone) -> Result<Self, String> {
         let text = text.trim();
         if text.contains(':') {
             let interval = parse_timespan(text).and_then(|interval| Duration::try_from(interval).ok());
@@ -25,20 +25,28 @@ impl Schedule {
                 .map(Self::Every)
                 .ok_or_else(|| format!("'{text}' is no duration such as \"00:05:00\""));
         }
-        Cron::parse(text).map(|cron| Self::Cron(Box::new(cron)))
+        Cron::parse(text).map(|cron| Self::Cron(Box::new(cron), zone.clone()))
     }
 
     /// The first occurrence after `start`.
     pub fn next_after(&self, start: OffsetDateTime) -> Option<OffsetDateTime> {
         match self {
-            Self::Cron(cron) => cron.next_after(start),
+            Self::Cron(cron, zone) => zone.next(cron, start),
             Self::Every(interval) => start.checked_add(*interval),
         }
     }
 
     /// `AdjustForDST`.
     pub fn adjusts_for_dst(&self) -> bool {
-        matches!(self, Self::Cron(_))
+        matches!(self, Self::Cron(..))
+    }
+
+    /// `instant` by the clocks of its zone.
+    pub fn local(&self, instant: OffsetDateTime) -> OffsetDateTime {
+        match self {
+            Self::Cron(_, zone) => zone.local(instant),
+            Self::Every(_) => instant,
+        }
     }
 
     /// Whether it comes more than once a minute: such timers are not remembered over restarts.
@@ -62,18 +70,22 @@ mod tests {
     use super::*;
     use time::macros::datetime;
 
+    fn parse(text: &str) -> Result<Schedule, String> {
+        Schedule::parse(text, &Zone::utc())
+    }
+
     #[test]
     fn both_forms_are_read() {
         let start = datetime!(2026-01-01 00:00:10 UTC);
         assert_eq!(
-            Schedule::parse("00:05:00").unwrap().next_after(start),
+            parse("00:05:00").unwrap().next_after(start),
             Some(datetime!(2026-01-01 00:05:10 UTC))
         );
         assert_eq!(
-            Schedule::parse("0 * * * * *").unwrap().next_after(start),
+            parse("0 * * * * *").unwrap().next_after(start),
             Some(datetime!(2026-01-01 00:01:00 UTC))
         );
-        assert!(Schedule::parse("00:00:00").is_err() && Schedule::parse("x").is_err());
+        assert!(parse("00:00:00").is_err() && parse("x").is_err());
     }
 
     #[test]
@@ -84,7 +96,7 @@ mod tests {
             ("00:00:30", true),
             ("00:01:00", false),
         ] {
-            assert_eq!(Schedule::parse(text).unwrap().is_sub_minute(), sub, "{text}");
+            assert_eq!(parse(text).unwrap().is_sub_minute(), sub, "{text}");
         }
     }
 }
