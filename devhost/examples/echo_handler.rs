@@ -10,9 +10,10 @@
 //! | with `exit:<code>` | the process ends with that code |
 //! | a JSON object with `reply` | just that: `status`, `type`, `body` (text, or JSON), `location` |
 //! | a JSON object with `replies` | the one for the called path, in the same form |
+//! | with `slow:<milliseconds>` | as everything else, after that time |
 //! | everything else | `Outputs` with a response that holds the envelope |
 //!
-//! Each envelope is also printed, as one line of JSON after `ENVELOPE `.
+//! It listens once the file `ECHO_WAIT_FOR` is there, where that is set. Each envelope is also printed, as one line of JSON after `ENVELOPE `.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -35,6 +36,11 @@ async fn main() -> Result<(), Failure> {
     if let Some(code) = code {
         eprintln!("told to end at once");
         std::process::exit(code);
+    }
+    if let Some(file) = std::env::var_os("ECHO_WAIT_FOR") {
+        while !std::path::Path::new(&file).exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
     let port: u16 = std::env::var("FUNCTIONS_CUSTOMHANDLER_PORT")?.parse()?;
     let listener = tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
@@ -133,9 +139,11 @@ async fn enveloped(envelope: &Value) -> Result<Answer, Failure> {
     if data.contains("stay") {
         std::future::pending::<()>().await;
     }
-    if let Some((_, rest)) = data.split_once("exit:") {
-        let code: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    if let Some(code) = number_after(&data, "exit:") {
         std::process::exit(code.parse()?);
+    }
+    if let Some(milliseconds) = number_after(&data, "slow:") {
+        tokio::time::sleep(std::time::Duration::from_millis(milliseconds.parse()?)).await;
     }
     if data.contains("fail") || (data.contains("retry") && retries < most) {
         return Ok(reply(
@@ -166,6 +174,11 @@ async fn enveloped(envelope: &Value) -> Result<Answer, Failure> {
         "application/json; charset=utf-8",
         &answer.to_string(),
     ))
+}
+
+fn number_after(data: &str, word: &str) -> Option<String> {
+    let (_, rest) = data.split_once(word)?;
+    Some(rest.chars().take_while(char::is_ascii_digit).collect())
 }
 
 fn reply(status: StatusCode, content_type: &'static str, body: &str) -> Answer {

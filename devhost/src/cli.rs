@@ -79,6 +79,9 @@ pub struct StartArgs {
     /// Do not load the app anew when its files change.
     #[arg(long)]
     pub no_watch: bool,
+    /// The handler waits for a debugger before its first instruction (Linux).
+    #[arg(long)]
+    pub debug: bool,
     /// Write ports and process ids as JSON to this file once the handler answers.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -100,6 +103,7 @@ impl StartArgs {
             enable_auth: self.enable_auth,
             watch: !self.no_watch,
             watch_binary: self.watch_binary,
+            debug: self.debug,
             ready_file: self.ready_file,
             launcher: std::env::current_exe().ok(),
             ..HostOptions::new(root)

@@ -8,6 +8,7 @@ use devhost::console::Console;
 use devhost::handler::launch;
 use devhost::host::Host;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -52,6 +53,7 @@ async fn start(args: StartArgs, console: Console) -> ExitCode {
         devhost::invocation::HOST_VERSION
     ));
     console.plain("");
+    let debug = args.debug;
     let host = match Host::start(args.into_options(), console.clone()).await {
         Ok(host) => host,
         Err(error) => {
@@ -68,11 +70,37 @@ async fn start(args: StartArgs, console: Console) -> ExitCode {
     if let Some(port) = host.rest_port() {
         console.info(format_args!("Service Bus's REST operations can send to port {port}."));
     }
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let mut keys = debug.then(entered_lines);
+    loop {
+        let entered = async {
+            match &mut keys {
+                Some(keys) => keys.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            entered = entered => match entered {
+                Some(()) => host.go_on(),
+                None => keys = None,
+            },
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+        }
     }
     console.info("Stopping.");
     host.stop().await;
     ExitCode::SUCCESS
+}
+
+/// Each line that is entered. A thread of its own: one that waits for the keyboard cannot be told to stop.
+fn entered_lines() -> mpsc::UnboundedReceiver<()> {
+    let (sender, lines) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            if line.is_err() || sender.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }

@@ -156,13 +156,116 @@ async fn a_new_executable_is_started() {
         .host("/customHandler/description/defaultExecutablePath", json!("handler"));
     let executable = app.path().join("handler");
     std::fs::copy(echo_handler(), &executable).unwrap();
-    let mut host = app.launch(&["--watch-binary"]).await;
+    let ready = app.path().join("ready.json");
+    let mut host = app
+        .launch(&["--watch-binary", "--ready-file", ready.to_str().unwrap()])
+        .await;
     let first = host.ready().await;
     replace(&executable);
     host.line("its executable has changed").await;
-    let answer = host.get("/api/things").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_ne!(answer.json()["pid"], first);
+    let second = host.ready().await;
+    assert_ne!(second, first);
+    assert_eq!(host.get("/api/things").await.json()["pid"], second);
+    // The old one goes once nothing is under way in it.
+    until_gone(first).await;
+    // What waits for the file is told of the new one as well.
+    while !std::fs::read_to_string(&ready).is_ok_and(|text| text.contains(&second.to_string())) {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until there is no such process.
+async fn until_gone(pid: i32) {
+    while kill(Pid::from_raw(pid), None).is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_handler_serves_until_the_new_one_answers_and_no_request_fails() {
+    let app = App::new()
+        .http("things", &["get"], "things")
+        .queue("one", "orders", json!({}))
+        .host("/customHandler/description/defaultExecutablePath", json!("handler"));
+    let (executable, gate) = (app.path().join("handler"), app.path().join("gate"));
+    std::fs::copy(echo_handler(), &executable).unwrap();
+    std::fs::write(&gate, "").unwrap();
+    let app = app.setting("ECHO_WAIT_FOR", gate.to_str().unwrap());
+    let mut host = app.launch(&["--watch-binary", "--quiet"]).await;
+    let first = host.ready().await;
+    let url = host.url("/api/things");
+    let stop = tokio_util::sync::CancellationToken::new();
+    let callers: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(call_until(url.clone(), stop.clone())))
+        .collect();
+    std::fs::remove_file(&gate).unwrap();
+    replace(&executable);
+    host.line("The one that runs serves until the new one answers").await;
+    // The new one has not even begun to listen.
+    assert_eq!(host.get("/api/things").await.json()["pid"], first);
+    host.message("orders", json!({"body": "x"})).await;
+    host.envelope("one").await;
+    std::fs::write(&gate, "").unwrap();
+    let second = host.ready().await;
+    assert_eq!(host.get("/api/things").await.json()["pid"], second);
+    until_gone(first).await;
+    stop.cancel();
+    let mut pids = std::collections::BTreeSet::new();
+    let mut calls = 0;
+    for caller in callers {
+        for answer in caller.await.unwrap() {
+            let pid = answer.unwrap();
+            pids.insert(pid);
+            calls += 1;
+        }
+    }
+    println!("{calls} requests, no failure");
+    assert_eq!(pids, [i64::from(first), i64::from(second)].into());
+    assert!(!host.has_seen("Failed"));
+}
+
+/// Calls again and again; of each call the process that answered, or what went wrong.
+async fn call_until(url: String, stop: tokio_util::sync::CancellationToken) -> Vec<Result<i64, String>> {
+    let client = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+    let mut answers = Vec::new();
+    while !stop.is_cancelled() {
+        let request = http::Request::get(&url)
+            .body(http_body_util::Full::<bytes::Bytes>::default())
+            .unwrap();
+        let answer = async {
+            let response = client.request(request).await.map_err(|error| error.to_string())?;
+            let status = response.status();
+            let body = http_body_util::BodyExt::collect(response.into_body()).await;
+            let body = body.map_err(|error| error.to_string())?.to_bytes();
+            let answer: serde_json::Value =
+                serde_json::from_slice(&body).map_err(|error| format!("{status}: {error}"))?;
+            answer["pid"].as_i64().ok_or_else(|| format!("{status}: {answer}"))
+        };
+        answers.push(answer.await);
+    }
+    answers
+}
+
+#[tokio::test]
+async fn a_new_handler_that_does_not_come_up_leaves_the_old_one_serving() {
+    let app = App::new()
+        .http("things", &[], "things")
+        .host("/customHandler/description/defaultExecutablePath", json!("handler"));
+    let executable = app.path().join("handler");
+    std::fs::copy(echo_handler(), &executable).unwrap();
+    let mut host = app.launch(&["--watch-binary"]).await;
+    let first = host.ready().await;
+    let draft = executable.with_extension("draft");
+    std::fs::write(&draft, "#!/bin/sh\necho broken >&2\nexit 3\n").unwrap();
+    std::fs::set_permissions(&draft, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::rename(draft, &executable).unwrap();
+    host.line("The new handler does not come up: the process exited with code 3: broken")
+        .await;
+    assert_eq!(host.get("/api/things").await.json()["pid"], first);
+    assert!(!host.has_seen("Handler error"));
+    std::fs::copy(echo_handler(), executable.with_extension("draft")).unwrap();
+    std::fs::rename(executable.with_extension("draft"), &executable).unwrap();
+    assert_ne!(host.ready().await, first);
 }
 
 /// Another file of the same name, as a build leaves it: bytes after the end of a program do not matter.

@@ -1,6 +1,7 @@
 //! One request to the handler, whichever life it is in.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, header};
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::connections::Unanswered;
-use super::{Handler, HandlerBody, Live, NotReady, SendError, probe};
+use super::{Handler, HandlerBody, Live, NotReady, SendError, debugger, probe};
 
 /// How long a handler that broke a connection may take to show whether it lives.
 const DOUBT: Duration = Duration::from_secs(1);
@@ -53,6 +54,9 @@ impl Handler {
         loop {
             let live = self.ready().await.map_err(CallError::NotReady)?;
             let under_way = live.in_flight.token();
+            if live.replaced.load(Ordering::SeqCst) {
+                continue;
+            }
             let deadline = limit.map(|limit| Instant::now() + limit);
             if wants_host && let Ok(host) = HeaderValue::from_str(&live.connections.address().to_string()) {
                 request.headers_mut().insert(header::HOST, host);
@@ -60,9 +64,9 @@ impl Handler {
             let sent = live.connections.send(request);
             let sent = match deadline {
                 None => sent.await,
-                Some(deadline) => match tokio::time::timeout_at(deadline, sent).await {
-                    Ok(sent) => sent,
-                    Err(_) => return Err(CallError::TimedOut(live.number)),
+                Some(deadline) => tokio::select! {
+                    sent = sent => sent,
+                    () = debugger::expired(deadline, live.pid) => return Err(CallError::TimedOut(live.number)),
                 },
             };
             match sent {

@@ -3,10 +3,12 @@
 mod call;
 mod command;
 mod connections;
+pub(crate) mod debugger;
 mod errors;
 mod launcher;
 mod output;
 mod probe;
+mod process;
 mod state;
 mod supervisor;
 

@@ -1,6 +1,7 @@
 //! Where the handler stands, and how to wait for it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -22,6 +23,8 @@ pub struct Live {
     pub connections: Arc<Connections>,
     /// What is under way in it; a polite restart waits for these.
     pub in_flight: TaskTracker,
+    /// Another one serves: nothing new may go here.
+    pub replaced: AtomicBool,
     /// Cancelled when the process has ended.
     pub gone: CancellationToken,
 }
@@ -57,7 +60,7 @@ pub enum NotReady {
 pub(super) enum Wish {
     /// Kill it and start it again, if `life` is still the one that runs.
     Kill { life: u64, reason: String },
-    /// Let it finish what is under way, then start it again.
+    /// Put another in its place.
     Renew { reason: String },
 }
 
@@ -125,7 +128,8 @@ impl Handler {
         });
     }
 
-    /// Starts it again once what is under way is done; requests that come meanwhile wait.
+    /// Starts another in its place; the one that runs serves until the new one answers, and then finishes what is under
+    /// way. Where that cannot be (one port for both, or a debugger), requests wait meanwhile.
     pub fn renew(&self, reason: impl Into<String>) {
         let _ = self.wishes.send(Wish::Renew { reason: reason.into() });
     }

@@ -1,26 +1,29 @@
 //! Keeps a handler running by the rules of the Functions host.
 
-use std::net::Ipv4Addr;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
-use tokio::process::Child;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::errors::Errors;
-use super::output::{LastErrors, print_stderr, print_stdout};
+use super::process::{Process, Unready};
 use super::state::Wish;
-use super::{Connections, Handler, HandlerCommand, HandlerState, Launcher, Live, probe};
+use super::{Handler, HandlerCommand, HandlerState, Launcher, Live, debugger};
 use crate::console::Console;
 
 /// An exit code that asks for a restart and is no error.
 const EXIT_RESTART: i32 = 200;
 /// How long a polite restart waits for what is under way.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a process that has a successor may take for what is under way in it: nobody waits for it.
+const RETIREMENT: Duration = Duration::from_mins(1);
+
+/// How long requests wait for a handler that waits for a debugger.
+const DEBUG_PATIENCE: Duration = Duration::from_hours(1);
 
 /// What a supervisor needs.
 #[derive(Debug, Clone)]
@@ -31,15 +34,27 @@ pub struct SupervisorOptions {
     pub initialization_timeout: Duration,
     /// Starts the process.
     pub launcher: Launcher,
+    /// Each process waits for a debugger, or until this is told.
+    pub debug: Option<Arc<Notify>>,
 }
 
 /// How one life ended.
 enum End {
-    Exited(ExitStatus),
+    Exited(ExitStatus, String),
     NotStarted(std::io::Error),
     TimedOut,
     Wished,
     Shutdown,
+}
+
+/// What comes of the wish for a new process while one serves.
+enum Renewal {
+    /// It answers.
+    By(Box<Process>),
+    /// It does not come up, which has been said.
+    Not,
+    /// The one that serves must end, or has.
+    End(End),
 }
 
 /// Starts supervising in a task of its own, which ends on `shutdown` or when the handler failed too often. The process is
@@ -54,7 +69,12 @@ pub fn supervise(
     let handler = Handler {
         state,
         wishes,
-        patience: options.initialization_timeout,
+        // Whoever debugs the start of the handler takes the time it needs.
+        patience: if options.debug.is_some() {
+            DEBUG_PATIENCE
+        } else {
+            options.initialization_timeout
+        },
     };
     let supervisor = Supervisor {
         options,
@@ -64,6 +84,7 @@ pub fn supervise(
         shutdown,
         life: 0,
         errors: Errors::default(),
+        retired: TaskTracker::new(),
     };
     (handler, tokio::spawn(supervisor.run()))
 }
@@ -76,18 +97,26 @@ struct Supervisor {
     shutdown: CancellationToken,
     life: u64,
     errors: Errors,
+    /// Processes that finish what is under way in them.
+    retired: TaskTracker,
 }
 
 impl Supervisor {
     async fn run(mut self) {
+        self.keep_alive().await;
+        self.shutdown.cancel();
+        self.retired.close();
+        self.retired.wait().await;
+    }
+
+    async fn keep_alive(&mut self) {
         loop {
             self.state.send_replace(HandlerState::Starting);
             self.life += 1;
-            let last_errors = LastErrors::default();
-            let problem = match self.live(&last_errors).await {
+            let problem = match self.live().await {
                 End::Shutdown => return,
                 End::Wished => continue,
-                End::Exited(status) if status.code() == Some(0) => {
+                End::Exited(status, _) if status.code() == Some(0) => {
                     self.console.warn(
                         "The handler ended with exit code 0. The host takes that for normal and does not start it \
                          again: every call fails until its binary or a function.json changes.",
@@ -101,12 +130,12 @@ impl Supervisor {
                         },
                     }
                 }
-                End::Exited(status) if status.code() == Some(EXIT_RESTART) => {
+                End::Exited(status, _) if status.code() == Some(EXIT_RESTART) => {
                     self.console
                         .info("The handler asks to be started again (exit code 200).");
                     continue;
                 }
-                End::Exited(status) => describe_exit(status, &last_errors.joined()),
+                End::Exited(status, last_words) => describe_exit(status, &last_words),
                 End::TimedOut => "Initializing HttpWorker timed out.".to_owned(),
                 End::NotStarted(error) => {
                     format!("cannot start {}: {error}", self.options.command.executable.display())
@@ -126,85 +155,105 @@ impl Supervisor {
         }
     }
 
-    /// One life of the process, from its start to its end.
-    async fn live(&mut self, last_errors: &LastErrors) -> End {
-        let started = Instant::now();
-        let port = match self.choose_port().await {
-            Ok(port) => port,
+    /// One life, from the start of a process to the end of the one that has taken its place, if any has.
+    async fn live(&mut self) -> End {
+        let mut process = match self.start().await {
+            Ok(process) => process,
             Err(error) => return End::NotStarted(error),
         };
-        let mut child = match self.spawn(port).await {
-            Ok(child) => child,
-            Err(error) => return End::NotStarted(error),
+        let end = match self.come_up(&mut process).await {
+            Ok(()) => self.serve(&mut process).await,
+            Err(end) => end,
         };
-        let group = child.id();
-        let readers = TaskTracker::new();
-        if let Some(stdout) = child.stdout.take() {
-            readers.spawn(print_stdout(stdout, self.console.clone()));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            readers.spawn(print_stderr(stderr, self.console.clone(), last_errors.clone()));
-        }
-        readers.close();
-        let gone = CancellationToken::new();
-        let connections = Arc::new(Connections::new(port, gone.clone()));
-        let end = self.attend(&mut child, port, &connections, &gone, started).await;
         self.state.send_replace(HandlerState::Starting);
-        kill(&mut child, group).await;
-        gone.cancel();
-        if matches!(end, End::Exited(_)) {
-            // The last words explain the end. A grandchild may hold the streams open, so they are not waited for long.
-            let _ = tokio::time::timeout(Duration::from_secs(1), readers.wait()).await;
+        process.kill().await;
+        match end {
+            // The last words explain the end.
+            End::Exited(status, _) => End::Exited(status, process.last_words().await),
+            end => end,
         }
-        end
     }
 
-    async fn attend(
-        &mut self,
-        child: &mut Child,
-        port: u16,
-        connections: &Arc<Connections>,
-        gone: &CancellationToken,
-        started: Instant,
-    ) -> End {
-        let limit = self.options.initialization_timeout;
-        let probe = tokio::time::timeout(limit, probe::until_answered(connections));
-        tokio::pin!(probe);
+    async fn start(&self) -> std::io::Result<Process> {
+        let SupervisorOptions { command, launcher, .. } = &self.options;
+        Process::start(command, launcher, &self.console, self.options.debug.is_some()).await
+    }
+
+    /// From the start of a process until it answers, while there is no other.
+    async fn come_up(&mut self, process: &mut Process) -> Result<(), End> {
+        if let Some(told) = self.options.debug.clone() {
+            self.wait_for_debugger(process, &told).await?;
+        }
+        let ready = process.until_ready(self.options.initialization_timeout);
+        tokio::pin!(ready);
         loop {
             tokio::select! {
-                status = child.wait() => return exited(status),
-                () = self.shutdown.cancelled() => return End::Shutdown,
+                () = self.shutdown.cancelled() => return Err(End::Shutdown),
                 wish = self.wished.recv() => match wish {
-                    None => return End::Shutdown,
-                    Some(Wish::Renew { .. }) => return End::Wished,
+                    None => return Err(End::Shutdown),
+                    Some(Wish::Renew { .. }) => return Err(End::Wished),
                     // Meant for a life that is over.
                     Some(Wish::Kill { .. }) => {}
                 },
-                answered = &mut probe => {
-                    if answered.is_err() {
-                        return End::TimedOut;
-                    }
-                    break;
-                }
+                ready = &mut ready => return ready.map_err(|unready| match unready {
+                    Unready::Exited(status) => exited(status),
+                    Unready::TimedOut => End::TimedOut,
+                }),
             }
         }
-        let live = Arc::new(Live {
-            number: self.life,
-            pid: child.id().unwrap_or_default(),
-            port,
-            connections: Arc::clone(connections),
-            in_flight: TaskTracker::new(),
-            gone: gone.clone(),
-        });
-        self.console.info(format_args!(
-            "Worker process started and initialized. (pid {}, port {port}, {} ms)",
-            live.pid,
-            started.elapsed().as_millis()
-        ));
-        self.state.send_replace(HandlerState::Ready(Arc::clone(&live)));
+    }
+
+    async fn wait_for_debugger(&mut self, process: &mut Process, told: &Notify) -> Result<(), End> {
+        let pid = process.pid();
+        debugger::invite(&self.console, pid);
         loop {
             tokio::select! {
-                status = child.wait() => return exited(status),
+                () = debugger::attached(pid) => {
+                    self.console.info("A debugger is attached: no time-out counts while it is.");
+                    break;
+                }
+                () = told.notified() => break,
+                () = debugger::running(pid) => return Ok(()),
+                status = process.wait() => return Err(exited(status)),
+                () = self.shutdown.cancelled() => return Err(End::Shutdown),
+                wish = self.wished.recv() => match wish {
+                    None => return Err(End::Shutdown),
+                    Some(Wish::Renew { .. }) => return Err(End::Wished),
+                    Some(Wish::Kill { .. }) => {}
+                },
+            }
+        }
+        debugger::go_on(pid);
+        Ok(())
+    }
+
+    /// Tells everybody of a process that answers.
+    fn announce(&self, process: &Process) -> Arc<Live> {
+        let live = Arc::new(Live {
+            number: self.life,
+            pid: process.pid(),
+            port: process.port,
+            connections: Arc::clone(&process.connections),
+            in_flight: TaskTracker::new(),
+            replaced: AtomicBool::new(false),
+            gone: process.gone.clone(),
+        });
+        self.console.info(format_args!(
+            "Worker process started and initialized. (pid {}, port {}, {} ms)",
+            live.pid,
+            live.port,
+            process.started.elapsed().as_millis()
+        ));
+        self.state.send_replace(HandlerState::Ready(Arc::clone(&live)));
+        live
+    }
+
+    /// While a process answers. `process` is the one that does, in the end, too.
+    async fn serve(&mut self, process: &mut Process) -> End {
+        let mut live = self.announce(process);
+        loop {
+            let reason = tokio::select! {
+                status = process.wait() => return exited(status),
                 () = self.shutdown.cancelled() => return End::Shutdown,
                 wish = self.wished.recv() => match wish {
                     None => return End::Shutdown,
@@ -212,61 +261,121 @@ impl Supervisor {
                         self.console.warn(format_args!("Restarting the handler: {reason}"));
                         return End::Wished;
                     }
-                    Some(Wish::Kill { .. }) => {}
-                    Some(Wish::Renew { reason }) => {
-                        self.console.info(format_args!("Restarting the handler: {reason}"));
-                        self.state.send_replace(HandlerState::Starting);
-                        live.in_flight.close();
-                        tokio::select! {
-                            status = child.wait() => return exited(status),
-                            () = self.shutdown.cancelled() => return End::Shutdown,
-                            _ = tokio::time::timeout(FAREWELL, live.in_flight.wait()) => return End::Wished,
-                        }
-                    }
+                    Some(Wish::Kill { .. }) => continue,
+                    Some(Wish::Renew { reason }) => reason,
                 },
+            };
+            let renewal = if self.options.command.port.is_some() || self.options.debug.is_some() {
+                // One port for both, or one debugger: one after the other.
+                Renewal::End(self.finish(process, &live, &reason).await)
+            } else {
+                self.renew(process, &reason).await
+            };
+            match renewal {
+                Renewal::Not => {}
+                Renewal::End(end) => return end,
+                Renewal::By(successor) => {
+                    let old = (std::mem::replace(process, *successor), Arc::clone(&live));
+                    self.life += 1;
+                    live = self.announce(process);
+                    self.retire(old.0, old.1);
+                }
             }
         }
     }
 
-    async fn choose_port(&self) -> std::io::Result<u16> {
-        // A bind that is dropped at once: the port is free now, and the kernel hands the same one out again late.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.options.command.port.unwrap_or(0))).await;
-        match listener {
-            Ok(listener) => Ok(listener.local_addr()?.port()),
-            Err(error) => match self.options.command.port {
-                Some(port) => Err(std::io::Error::other(format!("Unable to bind to port {port}: {error}"))),
-                None => Err(error),
-            },
+    /// Lets a process finish what is under way, while new requests wait.
+    async fn finish(&mut self, process: &mut Process, live: &Live, reason: &str) -> End {
+        self.console.info(format_args!("Restarting the handler: {reason}"));
+        self.state.send_replace(HandlerState::Starting);
+        live.in_flight.close();
+        tokio::select! {
+            status = process.wait() => exited(status),
+            () = self.shutdown.cancelled() => End::Shutdown,
+            _ = tokio::time::timeout(FAREWELL, live.in_flight.wait()) => End::Wished,
         }
     }
 
-    async fn spawn(&self, port: u16) -> std::io::Result<Child> {
-        let wanted = &self.options.command;
-        if !wanted.directory.is_dir() {
-            return Err(std::io::Error::other(format!(
-                "{} is not a folder",
-                wanted.directory.display()
-            )));
+    /// Starts a successor, while `process` serves.
+    async fn renew(&mut self, process: &mut Process, reason: &str) -> Renewal {
+        self.console.info(format_args!(
+            "Restarting the handler: {reason}. The one that runs serves until the new one answers."
+        ));
+        loop {
+            let mut successor = match self.start().await {
+                Ok(successor) => successor,
+                Err(error) => {
+                    let program = self.options.command.executable.display();
+                    self.stay(&format!("cannot start {program}: {error}"));
+                    return Renewal::Not;
+                }
+            };
+            let end = tokio::select! {
+                ready = successor.until_ready(self.options.initialization_timeout) => match ready {
+                    Ok(()) => return Renewal::By(Box::new(successor)),
+                    Err(unready) => {
+                        successor.kill().await;
+                        match unready {
+                            Unready::TimedOut => self.stay("it does not answer in time"),
+                            Unready::Exited(Ok(status)) => {
+                                self.stay(&describe_exit(status, &successor.last_words().await));
+                            }
+                            Unready::Exited(Err(error)) => self.stay(&error.to_string()),
+                        }
+                        return Renewal::Not;
+                    }
+                },
+                status = process.wait() => Some(exited(status)),
+                () = self.shutdown.cancelled() => Some(End::Shutdown),
+                end = next_end(&mut self.wished, self.life) => end,
+            };
+            successor.kill().await;
+            if let Some(end) = end {
+                return Renewal::End(end);
+            }
+            // Changed once more: what was just started is old already.
         }
-        let mut command = self.options.launcher.command(&wanted.executable);
-        command
-            .args(&wanted.arguments)
-            .envs(wanted.environment_on(port))
-            .current_dir(&wanted.directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        // A group of its own: Ctrl-C in the terminal reaches the host only, and what the handler starts ends with it.
-        #[cfg(unix)]
-        command.process_group(0);
-        self.options.launcher.spawn(command).await
+    }
+
+    fn stay(&self, problem: &str) {
+        self.console.error(format_args!(
+            "The new handler does not come up: {problem}. The one that runs goes on."
+        ));
+    }
+
+    /// Ends a process that has a successor, once what is under way in it is done.
+    fn retire(&self, mut process: Process, live: Arc<Live>) {
+        // In this order: whoever saw neither has been counted before the waiting begins.
+        live.replaced.store(true, Ordering::SeqCst);
+        live.in_flight.close();
+        let shutdown = self.shutdown.clone();
+        self.retired.spawn(async move {
+            tokio::select! {
+                () = live.in_flight.wait() => {}
+                () = tokio::time::sleep(RETIREMENT) => {}
+                _ = process.wait() => {}
+                () = shutdown.cancelled() => {}
+            }
+            process.kill().await;
+        });
+    }
+}
+
+/// The next wish that matters while a successor of `life` starts: an end, or `None` for another successor.
+async fn next_end(wished: &mut mpsc::UnboundedReceiver<Wish>, life: u64) -> Option<End> {
+    loop {
+        match wished.recv().await {
+            None => return Some(End::Shutdown),
+            Some(Wish::Kill { life: meant, .. }) if meant == life => return Some(End::Wished),
+            Some(Wish::Kill { .. }) => {}
+            Some(Wish::Renew { .. }) => return None,
+        }
     }
 }
 
 fn exited(status: std::io::Result<ExitStatus>) -> End {
     match status {
-        Ok(status) => End::Exited(status),
+        Ok(status) => End::Exited(status, String::new()),
         Err(error) => End::NotStarted(error),
     }
 }
@@ -281,14 +390,4 @@ fn describe_exit(status: ExitStatus, last_errors: &str) -> String {
         Some(code) => format!("the process exited with code {code}{said}"),
         None => format!("the process was ended by a signal ({status}){said}"),
     }
-}
-
-/// Ends the process and what it started, as the host does: at once.
-async fn kill(child: &mut Child, group: Option<u32>) {
-    #[cfg(unix)]
-    if let Some(pid) = group.and_then(|pid| i32::try_from(pid).ok()) {
-        // The process may have ended by itself and left others of its group, or none.
-        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
-    }
-    let _ = child.kill().await;
 }

@@ -53,10 +53,12 @@ pub(super) async fn run(announcement: Announcement) {
         stop,
     } = announcement;
     let mut state = handler.watch();
+    let mut told = 0;
     loop {
         let live = {
+            let is_new = |state: &HandlerState| matches!(state, HandlerState::Ready(live) if live.number != told);
             let ready = tokio::select! {
-                ready = state.wait_for(|state| matches!(state, HandlerState::Ready(_))) => ready,
+                ready = state.wait_for(is_new) => ready,
                 () = stop.cancelled() => return,
             };
             match ready.as_deref() {
@@ -64,6 +66,7 @@ pub(super) async fn run(announcement: Announcement) {
                 _ => return,
             }
         };
+        told = live.number;
         write_ready_file(&around, &live);
         if !lines.is_empty() {
             around.console.plain("");
@@ -73,10 +76,6 @@ pub(super) async fn run(announcement: Announcement) {
                 around.console.plain(line);
                 around.console.plain("");
             }
-        }
-        tokio::select! {
-            () = live.gone.cancelled() => {}
-            () = stop.cancelled() => return,
         }
     }
 }

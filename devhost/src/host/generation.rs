@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,6 +33,7 @@ pub(super) struct Surroundings {
     pub(super) console: Console,
     pub(super) broker: Broker,
     pub(super) launcher: Launcher,
+    pub(super) debug: Option<Arc<Notify>>,
     pub(super) timer_store: StatusStore,
     pub(super) history: History,
     pub(super) cosmos: CosmosFiles,
@@ -90,6 +92,7 @@ impl Generation {
                 command: HandlerCommand::new(app, around.port, around.amqp_port),
                 initialization_timeout: app.host.handler.initialization_timeout,
                 launcher: around.launcher.clone(),
+                debug: around.debug.clone(),
             },
             console.clone(),
             end_handler.clone(),

@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -36,6 +36,7 @@ pub struct Host {
     amqp_port: Option<u16>,
     rest_port: Option<u16>,
     broker: Broker,
+    debug: Option<Arc<Notify>>,
     handler: watch::Receiver<Option<Handler>>,
     orders: mpsc::UnboundedSender<Order>,
     /// Stops everything when it is dropped.
@@ -93,7 +94,9 @@ impl Host {
                 }
             });
         }
+        let debug = options.debug.then(Arc::<Notify>::default);
         let surroundings = Surroundings {
+            debug: debug.clone(),
             console,
             broker: broker.clone(),
             launcher,
@@ -128,6 +131,7 @@ impl Host {
             amqp_port,
             rest_port,
             broker,
+            debug,
             handler,
             orders,
             shutdown: shutdown.drop_guard(),
@@ -173,13 +177,20 @@ impl Host {
         self.handler.borrow().as_ref().map(Handler::state)
     }
 
+    /// Lets a handler go on that waits for a debugger ([`HostOptions::debug`]).
+    pub fn go_on(&self) {
+        if let Some(debug) = &self.debug {
+            debug.notify_waiters();
+        }
+    }
+
     /// Reads the app's files again and starts it anew; where they are wrong, says so and keeps the one that runs.
     pub fn reload(&self, reason: impl Into<String>) {
         // Without a manager the host is stopping.
         let _ = self.orders.send(Order::Reload(reason.into()));
     }
 
-    /// Starts the handler anew and nothing else; requests wait meanwhile.
+    /// Starts the handler anew and nothing else; the one that runs serves until the new one answers.
     pub fn restart_handler(&self, reason: impl Into<String>) {
         let _ = self.orders.send(Order::Restart(reason.into()));
     }

@@ -38,6 +38,8 @@ pub struct HostOptions {
     pub watch: bool,
     /// Start the handler anew when its executable changes.
     pub watch_binary: bool,
+    /// Each process of the handler waits for a debugger before its first instruction. Linux only, and with a launcher.
+    pub debug: bool,
     /// A file to write once the handler answers.
     pub ready_file: Option<PathBuf>,
     /// An executable that serves as launcher; see [`crate::handler::Launcher`].
@@ -62,6 +64,7 @@ impl HostOptions {
             enable_auth: false,
             watch: true,
             watch_binary: false,
+            debug: false,
             ready_file: None,
             launcher: None,
             // A variable that is not Unicode cannot be a setting.

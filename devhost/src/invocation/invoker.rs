@@ -14,7 +14,7 @@ use super::redirect;
 use super::{History, InvokeError, Metadata, Outputs, Record, Reply, Side};
 use crate::config::Function;
 use crate::console::{Console, Level};
-use crate::handler::{CallError, Called, Handler, HandlerBody, settle_doubt};
+use crate::handler::{CallError, Called, Handler, HandlerBody, debugger, settle_doubt};
 use crate::tap::Kept;
 
 /// The version that this host gives itself out as.
@@ -195,9 +195,11 @@ impl Invoker {
         let body = Limited::new(called.response.body_mut(), REPLY_LIMIT).collect();
         let body = match called.deadline {
             None => body.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline, body).await {
-                Ok(body) => body,
-                Err(_) => return Err(self.too_long(function, called.live.number, self.0.timeout.unwrap_or_default())),
+            Some(deadline) => tokio::select! {
+                body = body => body,
+                () = debugger::expired(deadline, called.live.pid) => {
+                    return Err(self.too_long(function, called.live.number, self.0.timeout.unwrap_or_default()));
+                }
             },
         };
         match body {

@@ -134,7 +134,12 @@ impl App {
     /// Starts the program and waits until its ports are open.
     pub async fn launch(&self, arguments: &[&str]) -> Host {
         self.write();
-        let mut child = self.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut host = Host {
             child,
