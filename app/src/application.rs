@@ -9,6 +9,7 @@ use crate::{
     identity::Authenticator,
     outbox::{Nudge, Relay},
     rate_limit::RateLimiter,
+    receivers::{self, Outbound, Works},
     redis_token,
     secrets::{Keeper, SecretString},
     telemetry::{Export, Traces},
@@ -67,6 +68,9 @@ struct Inner {
     /// Where Redis is, with a token that is good; `None`: the secrets say it.
     redis_urls: Option<watch::Sender<Option<SecretString>>>,
     nudge: Nudge,
+    /// Sends to where somebody has named.
+    outbound: Outbound,
+    works: Works,
     rate_limiter: Option<RateLimiter>,
     access_log: AccessLog,
     traces: Traces,
@@ -134,6 +138,7 @@ impl App {
             .map_or_else(|| secrets.redis_url(), watch::Sender::subscribe);
         let rate_limiter = RateLimiter::new(&settings.rate_limit, redis_url, metrics.rate_limit());
         let traces = Traces::new(export.as_ref(), settings.telemetry.sample_ratio);
+        let outbound = Outbound::new(settings.receivers.allows_loopback);
         let inner = Inner {
             identity: Authenticator::new(&settings.identity, &secrets, metrics.caches()),
             secrets,
@@ -148,6 +153,8 @@ impl App {
             files_turn: Mutex::new(()),
             redis_urls,
             nudge: Nudge::default(),
+            outbound,
+            works: Works::default(),
             rate_limiter,
             access_log: AccessLog::default(),
             traces,
@@ -225,6 +232,14 @@ impl App {
 
     pub(crate) fn nudge(&self) -> &Nudge {
         &self.inner.nudge
+    }
+
+    pub(crate) fn outbound(&self) -> &Outbound {
+        &self.inner.outbound
+    }
+
+    pub(crate) fn works(&self) -> &Works {
+        &self.inner.works
     }
 
     /// Brings the schema up to date.
@@ -331,7 +346,12 @@ impl App {
                 () = self.inner.stop.cancelled() => return,
             }
         }
+        // Where the database does not say it, the timer asks again.
+        if let Err(error) = receivers::refresh(self).await {
+            tracing::warn!(error = %error.reason(), "webhooks and channels wait for the timer");
+        }
         Relay::spawn(self, &self.inner.tasks, &self.inner.stop);
+        Works::spawn(self, &self.inner.tasks, &self.inner.stop);
         AccessLog::spawn(self, &self.inner.tasks, &self.inner.stop);
         backorders::spawn(self, &self.inner.tasks, &self.inner.stop);
         // What an earlier process has left.

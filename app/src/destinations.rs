@@ -1,12 +1,15 @@
 //! What sends to each destination of the outbox.
 
 use crate::{
-    App, TraceParent,
+    App, TraceParent, receivers,
     settings::EventRetention,
     telemetry::{Span, SpanKind, Traces},
 };
 use inventory_azure::{EventHistory, HistoryError, HistoryEvent, OutgoingMessage, SendError, ServiceBus};
-use inventory_store::outbox::{Destination, Pending};
+use inventory_store::{
+    StoreError,
+    outbox::{Destination, Pending},
+};
 use std::time::{Duration, SystemTime};
 
 /// Sends to one destination.
@@ -25,6 +28,8 @@ pub(crate) enum Sender<'a> {
         /// How long it keeps what.
         retention: &'a EventRetention,
     },
+    /// Webhooks and channels, each with a delivery of its own.
+    Receivers(&'a App),
 }
 
 /// Why an event, or all of them, did not reach a destination.
@@ -45,6 +50,16 @@ impl From<SendError> for Failure {
             is_permanent: error.concerns_message(),
             retry_after: error.retry_after(),
             detail: error.to_string(),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self {
+            is_permanent: false,
+            retry_after: None,
+            detail: error.reason(),
         }
     }
 }
@@ -105,6 +120,7 @@ impl<'a> Sender<'a> {
                 send.set("messaging.destination.name", *entity);
                 send
             }
+            Self::Receivers(_) => traces.start(SpanKind::Internal, "spread event", outbox.trace(), None),
             Self::EventHistory { .. } => {
                 let mut send = traces.start(SpanKind::Client, "record event", outbox.trace(), None);
                 send.set("db.system.name", "azure.cosmosdb");
@@ -125,6 +141,7 @@ impl<'a> Sender<'a> {
                 let retention = &app.settings().event_history.as_ref()?.retention;
                 return Some(Self::EventHistory { history, retention });
             }
+            Destination::Receivers => return Some(Self::Receivers(app)),
         };
         let service_bus = app.service_bus()?;
         Some(Self::ServiceBus { service_bus, entity })
@@ -145,6 +162,10 @@ impl<'a> Sender<'a> {
                     .into_iter()
                     .map(|outcome| outcome.map_err(Failure::from))
                     .collect())
+            }
+            Self::Receivers(app) => {
+                receivers::spread(app, events).await?;
+                Ok(events.iter().map(|_| Ok(())).collect())
             }
             Self::EventHistory { history, retention } => {
                 let events: Vec<_> = events.iter().map(|event| kept(event, retention)).collect();

@@ -34,6 +34,7 @@ pub mod pause;
 pub mod products;
 pub mod rate_limit;
 mod readiness;
+pub mod receivers;
 mod redis_token;
 pub mod returns;
 pub mod secrets;

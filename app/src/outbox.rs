@@ -1,9 +1,11 @@
 //! The relay: sends what the outbox holds. Each destination has a task of its own, so that one that is away stops no other.
 
-use crate::{App, Error, clock, destinations::Sender};
+use crate::{App, Error, clock, destinations::Sender, receivers};
+use futures_util::future;
+pub use inventory_store::outbox::Destination;
 use inventory_store::{
     audit, events, idempotency,
-    outbox::{self as store, Destination, Sent},
+    outbox::{self as store, Sent},
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -59,12 +61,16 @@ impl RelayReport {
 /// Sends everything that is due, once, and forgets what is old: the timer's part, beside the tasks.
 pub async fn relay(app: &App) -> Result<RelayReport, Error> {
     adopt(app, false).await?;
-    let [first, second, third] = Destination::ALL;
-    let (first, second, third) = tokio::join!(drain(app, first), drain(app, second), drain(app, third));
-    let report = first?.add(second?).add(third?);
+    receivers::refresh(app).await?;
+    let mut report = RelayReport::default();
+    for drained in future::join_all(Destination::ALL.map(|destination| relay_to(app, destination))).await {
+        report = report.add(drained?);
+    }
     let now = clock();
     let old = now.plus_minutes(-app.settings().work.outbox_retention_days * 24 * 60);
     store::prune(app.store(), old, PRUNE_BATCH).await?;
+    let retention = app.settings().receivers.retention_days;
+    receivers::prune(app, now.plus_minutes(-retention * 24 * 60)).await?;
     inventory_store::accounts::prune(app.store(), now).await?;
     inventory_store::sign_in::prune(app.store(), now.plus_minutes(-24 * 60)).await?;
     idempotency::prune(
@@ -95,7 +101,7 @@ async fn adopt(app: &App, from_the_start: bool) -> Result<(), Error> {
 }
 
 /// Sends what is due at one destination, batch by batch, until nothing is left or the destination is away.
-async fn drain(app: &App, destination: Destination) -> Result<RelayReport, Error> {
+pub async fn relay_to(app: &App, destination: Destination) -> Result<RelayReport, Error> {
     let mut report = RelayReport::default();
     loop {
         let step = step(app, destination).await?;
@@ -108,6 +114,9 @@ async fn drain(app: &App, destination: Destination) -> Result<RelayReport, Error
 }
 
 async fn step(app: &App, destination: Destination) -> Result<RelayReport, Error> {
+    if destination == Destination::Receivers && !app.works().is_wanted() {
+        return Ok(RelayReport::default());
+    }
     let Some(sender) = Sender::of(app, destination) else {
         return Ok(RelayReport::default());
     };
@@ -201,7 +210,7 @@ impl Relay {
                     if !is_adopted {
                         is_adopted = adopt(&app, true).await.is_ok();
                     }
-                    match drain(&app, destination).await {
+                    match relay_to(&app, destination).await {
                         Ok(report) if report.waiting == 0 && is_adopted => wait = RETRY,
                         _ => {
                             tokio::select! {

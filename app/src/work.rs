@@ -67,6 +67,8 @@ pub struct Work {
     app: App,
     tx: Tx,
     key: Option<(String, Idempotency)>,
+    has_deliveries: bool,
+    has_subscriptions: bool,
 }
 
 impl Deref for Work {
@@ -110,6 +112,8 @@ pub(crate) async fn begin(app: &App, call: Call) -> Result<Begun, Error> {
         app: app.clone(),
         tx,
         key,
+        has_deliveries: false,
+        has_subscriptions: false,
     }))
 }
 
@@ -117,6 +121,16 @@ impl Work {
     /// The application that it is of.
     pub(crate) const fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Committing will put something on its way to webhooks or channels.
+    pub(crate) const fn has_deliveries(&mut self) {
+        self.has_deliveries = true;
+    }
+
+    /// Committing will change who wants events.
+    pub(crate) const fn has_subscriptions(&mut self) {
+        self.has_subscriptions = true;
     }
 
     /// Keeps the reply with the idempotency key, commits, and nudges the relay.
@@ -138,6 +152,13 @@ impl Work {
             // What it refers to has gone meanwhile (a customer was erased): the same request, sent again, finds out.
             Err(error) if error.is_missing_reference() => return Err(Error::Unavailable),
             Err(error) => return Err(error.into()),
+        }
+        if self.has_subscriptions {
+            // Others hear of it by the timer.
+            self.app.works().note_wanted(true);
+        }
+        if self.has_deliveries {
+            self.app.works().wake();
         }
         if has_events {
             self.app.nudge().wake();

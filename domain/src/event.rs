@@ -56,6 +56,12 @@ words! {
         LocationChanged = "inventory.location.changed",
         /// An alert was acknowledged.
         AlertAcknowledged = "inventory.alert.acknowledged",
+        /// A webhook gets nothing any more: it did not want to, or failed for too long.
+        WebhookDisabled = "inventory.webhook.disabled",
+        /// A channel gets nothing any more: it did not want to, or failed for too long.
+        ChannelDisabled = "inventory.channel.disabled",
+        /// A webhook or channel is tried; told to nobody else.
+        ReceiverTest = "inventory.receiver.test",
         /// A customer was erased: whoever keeps something of the person erases it too.
         CustomerErased = "inventory.customer.erased",
         /// A message was parked.
@@ -64,6 +70,13 @@ words! {
         MessageReplayed = "inventory.message.replayed",
         /// A parked message itself, as it came: what the queue is sent.
         MessageResent = "inventory.message.resent",
+    }
+}
+
+impl EventType {
+    /// Whether webhooks are told. What only the queue is sent is as its producer wrote it.
+    pub const fn is_told(self) -> bool {
+        !matches!(self, Self::MessageResent | Self::ReceiverTest)
     }
 }
 

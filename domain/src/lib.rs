@@ -42,7 +42,9 @@ pub mod account;
 pub mod alert;
 pub mod allocation;
 pub mod audit;
+pub mod channel;
 pub mod customer;
+pub mod delivery;
 pub mod event;
 pub mod file_job;
 pub mod fulfilment;
@@ -62,6 +64,7 @@ pub mod stock;
 pub mod timestamp;
 pub mod validation;
 mod validation_serde;
+pub mod webhook;
 
 pub use refusal::{Conflict, Refusal};
 pub use role::Role;

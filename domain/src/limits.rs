@@ -68,3 +68,11 @@ pub const IMPORT_HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const REFUSED_LINES_MAX: usize = 200;
 /// Characters of what is told of a refused line.
 pub const REFUSED_DETAIL_CHARS_MAX: usize = 300;
+/// Characters of an address that events are sent to.
+pub const URL_CHARS_MAX: usize = 2_000;
+/// Patterns of event types of one webhook.
+pub const EVENT_PATTERNS_MAX: i64 = 50;
+/// Webhooks and channels together: each may have its own task.
+pub const RECEIVERS_MAX: i64 = 200;
+/// Bytes of the body of a webhook: less than the 20 kB that receivers must take (Standard Webhooks).
+pub const WEBHOOK_BODY_BYTES_MAX: usize = 19_000;

@@ -33,6 +33,14 @@ words! {
         AccountNameTaken = "account_name_taken",
         /// Another API key has this name.
         ApiKeyNameTaken = "api_key_name_taken",
+        /// Another webhook or channel has this name.
+        ReceiverNameTaken = "receiver_name_taken",
+        /// There are as many webhooks and channels as there may be.
+        ReceiverLimit = "receiver_limit",
+        /// The webhook or channel is switched off.
+        ReceiverDisabled = "receiver_disabled",
+        /// The event of the delivery is no longer kept.
+        EventGone = "event_gone",
         /// The parked message was replayed before.
         AlreadyReplayed = "already_replayed",
         /// The parked message came from a place it cannot be sent back to, or was not kept whole.

@@ -1,12 +1,13 @@
 //! The things that the API document shows: one small story, told by every operation.
 
-use crate::http::secret::{ClientWithSecret, KeyWithSecret};
+use crate::http::secret::{ClientWithSecret, KeyWithSecret, WebhookWithSecret};
 use inventory_domain::{
     Role, Timestamp,
     account::{Account, AccountKind, ApiKey},
     alert::{Alert, AlertStatus},
     audit::{AccessEntry, AuditEntry},
     customer::Customer,
+    delivery::{Attempt, Delivery, DeliveryState},
     event::{Event, EventType},
     file_job::{Export, ExportKind, FileStatus, Import, ImportCounts, NewExport, RefusedLine},
     location::Location,
@@ -18,6 +19,7 @@ use inventory_domain::{
     returns::{Disposition, Return, ReturnLine, ReturnReason},
     shipment::{Shipment, ShipmentLine},
     stock::{StockItem, StockValue},
+    webhook::Webhook,
 };
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -427,5 +429,61 @@ pub(crate) fn import() -> Import {
         started_at: Some(NOON),
         finished_at: Some(NOON.plus_seconds(1)),
         ..queued_import()
+    }
+}
+
+pub(crate) fn webhook() -> Webhook {
+    Webhook {
+        id: 1,
+        name: "Web shop".to_owned(),
+        url: "https://shop.example/hooks/inventory".to_owned(),
+        events: vec!["inventory.order.*".to_owned(), EventType::StockOut.to_string()],
+        enabled: true,
+        disabled_reason: None,
+        failing_since: None,
+        version: 1,
+        created_at: MORNING,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn webhook_with_secret() -> WebhookWithSecret {
+    WebhookWithSecret::new(webhook(), "whsec_(32 bytes in base64)".to_owned())
+}
+
+pub(crate) fn delivery() -> Delivery {
+    let attempt = |attempt, at, status, problem: Option<&str>| Attempt {
+        attempt,
+        at,
+        duration_ms: 41,
+        status: Some(status),
+        problem: problem.map(str::to_owned),
+        answer: None,
+    };
+    let again = NOON.plus_seconds(5);
+    Delivery {
+        id: 7,
+        receiver_id: 1,
+        event_id: EVENT_ID,
+        event_type: EventType::OrderConfirmed.to_string(),
+        state: DeliveryState::Delivered,
+        next_at: None,
+        created_at: NOON,
+        finished_at: Some(again),
+        attempts: vec![
+            attempt(1, NOON, 503, Some("the receiver answers 503 Service Unavailable")),
+            attempt(2, again, 204, None),
+        ],
+    }
+}
+
+pub(crate) fn test_delivery() -> Delivery {
+    Delivery {
+        event_type: EventType::ReceiverTest.to_string(),
+        state: DeliveryState::Pending,
+        next_at: Some(NOON),
+        finished_at: None,
+        attempts: Vec::new(),
+        ..delivery()
     }
 }

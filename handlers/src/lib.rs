@@ -136,6 +136,19 @@ mod keys {
     pub(crate) mod revoke;
 }
 
+mod webhooks {
+    pub(crate) mod create;
+    pub(crate) mod delete;
+    pub(crate) mod deliveries;
+    pub(crate) mod enable;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod redeliver;
+    pub(crate) mod rotate;
+    pub(crate) mod test;
+    pub(crate) mod update;
+}
+
 mod stock {
     pub(crate) mod reconcile;
     pub(crate) mod sweep;

@@ -4,6 +4,7 @@ use crate::{
     alerts, audit, clients, customers, docs, events, exports, files,
     http::{Context, document::Document},
     imports, inventory, keys, locations, orders, outbox, parked, products, returns, stock, system, token, users,
+    webhooks,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::HeaderValue;
@@ -86,9 +87,8 @@ impl Operation {
     pub(crate) fn cache_control(&self) -> Option<HeaderValue> {
         match self.resource() {
             _ if !self.trigger.is_http() => None,
-            "audit" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "token" | "users" => {
-                Some(HeaderValue::from_static("no-store"))
-            }
+            "audit" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "token" | "users"
+            | "webhooks" => Some(HeaderValue::from_static("no-store")),
             _ if self.role == Role::Public => None,
             _ => Some(HeaderValue::from_static("private, no-cache")),
         }
@@ -192,6 +192,17 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(alerts_list, GET "/api/v1/alerts", Viewer, "List alerts", alerts::list),
     operation!(alerts_get, GET "/api/v1/alerts/{id:long}", Viewer, "Get an alert", alerts::get),
     operation!(alerts_acknowledge, POST "/api/v1/alerts/{id:long}/acknowledge", Manager, "Acknowledge an alert", alerts::acknowledge),
+
+    operation!(webhooks_list, GET "/api/v1/webhooks", Manager, "List webhooks", webhooks::list),
+    operation!(webhooks_create, POST "/api/v1/webhooks", Manager, "Create a webhook", webhooks::create),
+    operation!(webhooks_get, GET "/api/v1/webhooks/{id:long}", Manager, "Get a webhook", webhooks::get),
+    operation!(webhooks_update, PATCH | PUT "/api/v1/webhooks/{id:long}", Manager, "Change a webhook", webhooks::update),
+    operation!(webhooks_delete, DELETE "/api/v1/webhooks/{id:long}", Manager, "Delete a webhook", webhooks::delete),
+    operation!(webhooks_rotate, POST "/api/v1/webhooks/{id:long}/rotate", Manager, "Give a webhook another secret", webhooks::rotate),
+    operation!(webhooks_enable, POST "/api/v1/webhooks/{id:long}/enable", Manager, "Switch a webhook on again", webhooks::enable),
+    operation!(webhooks_test, POST "/api/v1/webhooks/{id:long}/test", Manager, "Try a webhook out", webhooks::test),
+    operation!(webhooks_deliveries, GET "/api/v1/webhooks/{id:long}/deliveries", Manager, "List a webhook's deliveries", webhooks::deliveries),
+    operation!(webhooks_redeliver, POST "/api/v1/webhooks/deliveries/{id:long}/redeliver", Manager, "Deliver to a webhook again", webhooks::redeliver),
 
     operation!(exports_list, GET "/api/v1/exports", Manager, "List exports", exports::list),
     operation!(exports_create, POST "/api/v1/exports", Manager, "Ask for an export", exports::create),

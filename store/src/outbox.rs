@@ -20,11 +20,18 @@ pub enum Destination {
     EventsTopic,
     /// The long-term event history, where there is one.
     EventHistory,
+    /// Webhooks and channels, where there are some: they are spread from there.
+    Receivers,
 }
 
 impl Destination {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::OrdersQueue, Self::EventsTopic, Self::EventHistory];
+    pub const ALL: [Self; 4] = [
+        Self::OrdersQueue,
+        Self::EventsTopic,
+        Self::EventHistory,
+        Self::Receivers,
+    ];
 
     /// Its name in the database and in metrics.
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +39,7 @@ impl Destination {
             Self::OrdersQueue => destination::ORDERS_QUEUE,
             Self::EventsTopic => destination::EVENTS_TOPIC,
             Self::EventHistory => destination::EVENT_HISTORY,
+            Self::Receivers => destination::RECEIVERS,
         }
     }
 }
@@ -205,6 +213,7 @@ pub async fn prune(store: &Store, before: Timestamp, limit: i64) -> Result<u64, 
         "DELETE FROM outbox WHERE seq IN (
              SELECT o.seq FROM outbox o WHERE o.time < $1
              AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = o.seq AND d.state <> 'sent')
+             AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.seq = o.seq AND n.state = 'pending')
              ORDER BY o.time LIMIT $2)",
     );
     store.execute(&PRUNE, &[before.into(), limit.into()]).await

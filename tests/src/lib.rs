@@ -7,6 +7,7 @@ pub mod credential;
 pub mod handler;
 pub mod http;
 pub mod postgres;
+pub mod receiver;
 pub mod redis;
 pub mod running;
 pub mod tls;

@@ -13,6 +13,7 @@ mod host;
 mod http;
 mod identity;
 mod rate_limit;
+mod receivers;
 mod secrets;
 mod service_bus;
 mod setting;
@@ -28,6 +29,7 @@ pub use http::Http;
 pub use identity::{EntraSettings, Identity};
 pub(crate) use identity::{is_loopback, is_safe_url};
 pub use rate_limit::RateLimit;
+pub use receivers::Receivers;
 pub use setting::{Group, Kind, Setting};
 pub use telemetry::{Otlp, Telemetry};
 pub use work::Work;
@@ -44,6 +46,7 @@ pub static GROUPS: &[&Group] = &[
     &azure::GROUP,
     &service_bus::GROUP,
     &work::GROUP,
+    &receivers::GROUP,
     &event_history::GROUP,
     &files::GROUP,
     &http::GROUP,
@@ -73,6 +76,8 @@ pub struct Settings {
     pub service_bus: Option<ServiceBusConnection>,
     /// How the work is done.
     pub work: Work,
+    /// How webhooks and channels are told.
+    pub receivers: Receivers,
     /// Where events are kept for long; `None`: nowhere.
     pub event_history: Option<EventHistory>,
     /// Where the files of exports and imports are, and what they may be.
@@ -155,6 +160,7 @@ impl Settings {
             azure,
             service_bus: service_bus::read(source, reader == Reader::Handler),
             work: work::read(source),
+            receivers: receivers::read(source),
             event_history: event_history::read(source),
             files: files::read(source),
             http: http::read(source),

@@ -86,10 +86,25 @@ pub(crate) async fn commit<T: Serialize>(
     version: i64,
     value: &T,
 ) -> Answer {
+    reply(work, code, location, Some(version), value).await
+}
+
+/// As [`commit`], for what has no version.
+pub(crate) async fn commit_unversioned<T: Serialize>(work: Work, code: StatusCode, value: &T) -> Answer {
+    reply(work, code, None, None, value).await
+}
+
+async fn reply<T: Serialize>(
+    work: Work,
+    code: StatusCode,
+    location: Option<String>,
+    version: Option<i64>,
+    value: &T,
+) -> Answer {
     let reply = Reply {
         code: code.as_u16(),
         location,
-        version: Some(version),
+        version,
         body: serde_json::to_string(value).map_err(|error| not_json(&error))?,
     };
     Ok(written(work.commit(reply).await?))

@@ -184,6 +184,12 @@ impl Document {
         self.answered(status, description, Some(schema), value(example), headers)
     }
 
+    /// An answer with something that is on its way and has no version.
+    pub(crate) fn taken<T: ToSchema + Serialize>(mut self, description: &'static str, example: &T) -> Self {
+        let schema = self.schema::<T>();
+        self.answered(202, description, Some(schema), value(example), Vec::new())
+    }
+
     /// An answer that is a list of its own kind.
     pub(crate) fn array<T: ToSchema + Serialize>(mut self, description: &'static str, example: &T) -> Self {
         let schema = ArrayBuilder::new().items(self.schema::<T>()).into();

@@ -3,7 +3,7 @@
 use super::{Context, Problem, problem, query::violation};
 use axum::extract::{FromRequestParts, Path};
 use http::{HeaderMap, header, request::Parts};
-use inventory_domain::{Violation, account, file_job, location, order, product, returns, shipment, stock};
+use inventory_domain::{Violation, account, file_job, location, order, product, returns, shipment, stock, webhook};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -49,6 +49,8 @@ impl Input for account::NewUser {}
 impl Input for account::AccountChanges {}
 impl Input for account::NewApiKey {}
 impl Input for file_job::NewExport {}
+impl Input for webhook::NewWebhook {}
+impl Input for webhook::WebhookChanges {}
 
 impl Input for account::Rotation {
     const MAY_BE_ABSENT: bool = true;

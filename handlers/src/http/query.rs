@@ -4,7 +4,7 @@ use super::{Context, Problem};
 use axum::extract::FromRequestParts;
 use http::{HeaderValue, Uri, request::Parts};
 use inventory_app::{Page, audit::AuditFilter};
-use inventory_domain::{Check, Refusal, Timestamp, Violation, file_job::FileStatus, limits};
+use inventory_domain::{Check, Refusal, Timestamp, Violation, delivery::DeliveryState, file_job::FileStatus, limits};
 use std::{borrow::Cow, convert::Infallible, fmt::Write as _};
 
 /// The Functions host takes its access key here; it is none of our business.
@@ -263,6 +263,14 @@ pub(crate) const COUNT: Parameter = Parameter {
     description: "Whether to answer the number of all rows in `X-Total-Count`.",
     kind: Kind::Flag,
     example: "true",
+};
+
+/// `state` of deliveries.
+pub(crate) const DELIVERY_STATE: Parameter = Parameter {
+    name: "state",
+    description: "That are so far.",
+    kind: Kind::Words(|| DeliveryState::ALL.iter().map(|word| word.as_str()).collect()),
+    example: "failed",
 };
 
 /// `status` of exports and imports.

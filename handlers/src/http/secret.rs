@@ -1,6 +1,9 @@
 //! Answers that hold a secret, once.
 
-use inventory_domain::account::{Account, ApiKey, Secret};
+use inventory_domain::{
+    account::{Account, ApiKey, Secret},
+    webhook::Webhook,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -60,6 +63,33 @@ impl Once for KeyWithSecret {
         Self {
             key: self.key.clone(),
             api_key: None,
+        }
+    }
+}
+
+/// A webhook with its secret.
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct WebhookWithSecret {
+    /// The webhook.
+    pub(crate) webhook: Webhook,
+    /// What its events are signed with; `null` when this answer is given again.
+    pub(crate) secret: Option<String>,
+}
+
+impl WebhookWithSecret {
+    pub(crate) const fn new(webhook: Webhook, secret: String) -> Self {
+        Self {
+            webhook,
+            secret: Some(secret),
+        }
+    }
+}
+
+impl Once for WebhookWithSecret {
+    fn without_secret(&self) -> Self {
+        Self {
+            webhook: self.webhook.clone(),
+            secret: None,
         }
     }
 }

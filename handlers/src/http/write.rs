@@ -130,3 +130,8 @@ pub(crate) async fn changed_secret<T: Once>(work: Work, version: i64, value: &T)
 pub(crate) async fn accepted<T: Serialize>(work: Work, location: String, version: i64, value: &T) -> Answer {
     answer::commit(work, StatusCode::ACCEPTED, Some(location), version, value).await
 }
+
+/// Commits and answers 202 with what is on its way; it has no version.
+pub(crate) async fn taken<T: Serialize>(work: Work, value: &T) -> Answer {
+    answer::commit_unversioned(work, StatusCode::ACCEPTED, value).await
+}

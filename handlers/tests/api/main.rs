@@ -19,3 +19,4 @@ mod sign_in;
 mod stock;
 mod system;
 mod tokens;
+mod webhooks;

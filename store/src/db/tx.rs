@@ -22,6 +22,8 @@ pub(crate) mod destination {
     pub(crate) const EVENTS_TOPIC: &str = "topic:inventory-events";
     /// The long-term event history.
     pub(crate) const EVENT_HISTORY: &str = "history:events";
+    /// Webhooks and channels: from there each event goes to those that want it.
+    pub(crate) const RECEIVERS: &str = "receivers";
 }
 
 /// Who does something, for the audit trail.
@@ -139,10 +141,15 @@ pub(crate) const RECORDS: &[Write] = &[
     },
     Write {
         name: "deliveries",
-        // By type and not by event: two or three routes, however many events, so that the join costs nothing.
+        // By type and not by event: two or three routes, however many events, so that the joins cost nothing. Where somebody has
+        // subscribed to such events there is one route more; it is looked up here, so that whatever is committed after a
+        // subscription was has it. What only the queue is sent is nobody else's.
         sql: "INSERT INTO deliveries (seq, destination, subject, next_at)
               SELECT o.seq, q.destination, o.subject, 0
-              FROM (SELECT DISTINCT type, destination FROM {rows $rows r: type TEXT, destination TEXT}) q JOIN {new outbox after deliveries} o ON o.type = q.type",
+              FROM (SELECT r.type, r.destination FROM {rows $rows r: type TEXT, destination TEXT}
+                    UNION SELECT t.type, s.destination FROM subscriptions s JOIN {rows $rows t: type TEXT}
+                    ON substr(t.type, 1, length(s.prefix)) = s.prefix WHERE t.type <> 'inventory.message.resent'
+              ) q JOIN {new outbox after deliveries} o ON o.type = q.type",
     },
     // A key that was stored meanwhile breaks the primary key: the work is undone, the caller asks again and gets the reply.
     Write {

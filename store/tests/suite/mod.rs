@@ -7,6 +7,7 @@ pub mod fulfilment;
 pub mod levels;
 pub mod orders;
 pub mod privacy;
+pub mod receivers;
 pub mod records;
 pub mod stock;
 

@@ -1,0 +1,258 @@
+//! Who delivers: each receiver has a task of its own while something is due to it, so that one that is slow or away delays no other.
+
+use super::{outbound::Sent, payload::payload, signature::signatures, vault, webhooks};
+use crate::{App, Error, clock, pause};
+use futures_util::{StreamExt as _, stream};
+use inventory_domain::{Timestamp, channel::ChannelKind, delivery};
+use inventory_store::{
+    StoreError,
+    notifications::{self as store, Due, Outcome, Tried},
+    outbox::Destination,
+    receivers::{self, Receiver},
+};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+/// Deliveries taken on at a time, for one receiver.
+const BATCH: i64 = 16;
+/// Requests to one receiver at once.
+const AT_ONCE: usize = 4;
+/// How long what is taken on is nobody else's: longer than a batch can take with every request running into its time limit.
+const LEASE_SECONDS: i64 = 120;
+/// Wait after the database was away.
+const RETRY: Duration = Duration::from_secs(5);
+/// The longest wait: other instances spread events, too.
+const WAIT_MAX: Duration = Duration::from_mins(1);
+/// Deliveries forgotten at a time.
+const PRUNE_BATCH: i64 = 5_000;
+
+/// Who is at work, and whether there is any.
+#[derive(Default)]
+pub(crate) struct Works {
+    notify: Notify,
+    /// Receivers that somebody here delivers to.
+    busy: Mutex<HashSet<i64>>,
+    /// Whether anybody wants events: what it was when the database was asked last.
+    is_wanted: AtomicBool,
+}
+
+impl Works {
+    pub(crate) fn wake(&self) {
+        self.notify.notify_one();
+    }
+
+    /// Whether anybody wants events: without, the relay asks the database for none.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_wanted(&self, is_wanted: bool) {
+        self.is_wanted.store(is_wanted, Ordering::Relaxed);
+    }
+
+    fn take(&self, id: i64) -> bool {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
+    }
+
+    fn give_back(&self, id: i64) {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Starts what delivers until the program stops.
+    pub(crate) fn spawn(app: &App, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (app, stop) = (app.clone(), stop.clone());
+        tasks.spawn(async move {
+            loop {
+                let wait = dispatch(&app).await.unwrap_or_else(|error| {
+                    tracing::warn!(error = %error.reason(), "deliveries wait for the database");
+                    RETRY
+                });
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = app.works().notify.notified() => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
+    }
+}
+
+/// Asks the database whether anybody wants events, here or in another instance.
+pub(crate) async fn refresh(app: &App) -> Result<(), StoreError> {
+    let is_wanted = receivers::is_subscribed(app.store(), Destination::Receivers).await?;
+    app.works().note_wanted(is_wanted);
+    app.works().wake();
+    Ok(())
+}
+
+/// Forgets deliveries that ended before `before`.
+pub(crate) async fn prune(app: &App, before: Timestamp) -> Result<(), StoreError> {
+    store::prune(app.store(), before, PRUNE_BATCH).await.map(drop)
+}
+
+/// Starts a task for each receiver that something is due to; gives how long nothing more is to be done.
+async fn dispatch(app: &App) -> Result<Duration, StoreError> {
+    let now = clock();
+    for id in store::due_receivers(app.store(), now).await? {
+        if !app.works().take(id) {
+            continue;
+        }
+        let here = app.clone();
+        app.spawn(async move {
+            let delivered = serve(&here, id, clock).await;
+            here.works().give_back(id);
+            match delivered {
+                // What came in the meantime is found.
+                Ok(_) => here.works().wake(),
+                Err(error) => tracing::warn!(error = %error.reason(), id, "deliveries wait for the database"),
+            }
+        });
+    }
+    let busy = !app
+        .works()
+        .busy
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .is_empty();
+    let next = store::next_due(app.store()).await?;
+    let wait = next.map_or(WAIT_MAX, |at| {
+        let micros = at.micros().saturating_sub(clock().micros());
+        Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    });
+    // Whoever is busy wakes us.
+    let least = if busy {
+        Duration::from_secs(1)
+    } else {
+        Duration::from_millis(50)
+    };
+    Ok(wait.clamp(least, WAIT_MAX))
+}
+
+/// What was delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryReport {
+    /// Deliveries that arrived.
+    pub delivered: usize,
+    /// Those that are tried again.
+    pub waiting: usize,
+    /// Those that were given up.
+    pub failed: usize,
+}
+
+/// Delivers everything that is due at `now`, as the tasks do; the clock stands still meanwhile.
+pub async fn deliver_at(app: &App, now: Timestamp) -> Result<DeliveryReport, Error> {
+    let mut all = DeliveryReport::default();
+    for id in store::due_receivers(app.store(), now).await? {
+        let report = serve(app, id, || now).await?;
+        all.delivered += report.delivered;
+        all.waiting += report.waiting;
+        all.failed += report.failed;
+    }
+    Ok(all)
+}
+
+/// Delivers to one receiver until nothing is due.
+async fn serve(app: &App, id: i64, now: impl Fn() -> Timestamp) -> Result<DeliveryReport, StoreError> {
+    let mut report = DeliveryReport::default();
+    while !app.stop().is_cancelled() {
+        let owner = Uuid::now_v7();
+        let began = now();
+        let lease = began.plus_seconds(LEASE_SECONDS);
+        let Some((receiver, due)) = store::claim(app.store(), id, owner, began, lease, BATCH).await? else {
+            break;
+        };
+        let trying = stream::iter(due)
+            .map(|due| one(app, &receiver, due, now()))
+            .buffer_unordered(AT_ONCE)
+            .collect();
+        let tried: Vec<Tried> = tokio::select! {
+            tried = trying => tried,
+            () = app.stop().cancelled() => {
+                // Whoever comes next tries again; what has arrived comes a second time with the same id.
+                store::release(app.store(), owner, began).await?;
+                break;
+            }
+        };
+        for one in &tried {
+            match one.outcome {
+                Outcome::Delivered => report.delivered += 1,
+                Outcome::Later(_) => report.waiting += 1,
+                Outcome::Exhausted | Outcome::Gone => report.failed += 1,
+            }
+        }
+        if store::settle(app.store(), id, owner, &tried, now()).await? {
+            tracing::warn!(id, name = receiver.name, "a receiver is switched off");
+            app.nudge().wake();
+            break;
+        }
+    }
+    Ok(report)
+}
+
+/// One try.
+async fn one(app: &App, receiver: &Receiver, due: Due, at: Timestamp) -> Tried {
+    let (sent, is_there) = match &due.body {
+        Some(body) => (send(app, receiver, due.event_id, body, at).await, true),
+        None => (Sent::not_at_all("the event is no longer kept".to_owned()), false),
+    };
+    let outcome = match sent.status {
+        _ if sent.problem.is_none() => Outcome::Delivered,
+        Some(410) => Outcome::Gone,
+        _ => match delivery::pause_seconds(due.tries + 1).filter(|_| is_there) {
+            Some(seconds) => {
+                let pause = pause::around(Duration::from_secs(seconds.unsigned_abs()));
+                let pause = pause.max(sent.retry_after.unwrap_or_default());
+                Outcome::Later(Timestamp::from_micros(
+                    at.micros().saturating_add(pause.as_micros() as i64),
+                ))
+            }
+            None => Outcome::Exhausted,
+        },
+    };
+    Tried {
+        id: due.id,
+        attempt: sent.attempt(due.attempts + 1, at),
+        outcome,
+    }
+}
+
+async fn send(app: &App, receiver: &Receiver, event_id: Uuid, event: &str, at: Timestamp) -> Sent {
+    let sent = match receiver.kind {
+        ChannelKind::Webhook => webhook(app, receiver, event_id, event, at).await,
+        _ => Err("there is no such channel".to_owned()),
+    };
+    sent.unwrap_or_else(Sent::not_at_all)
+}
+
+/// A request as Standard Webhooks has it: the event's id stays the same, the time is that of the try.
+async fn webhook(app: &App, receiver: &Receiver, event_id: Uuid, event: &str, at: Timestamp) -> Result<Sent, String> {
+    let details: webhooks::Details = receiver.details().map_err(|_| "the webhook cannot be read")?;
+    let secrets = vault::open(app, receiver)?;
+    let body = payload(event).ok_or("the event cannot be read")?;
+    let seconds = at.micros().div_euclid(1_000_000);
+    let id = event_id.to_string();
+    let signatures = signatures(secrets.signing(at), &id, seconds, &body).ok_or("there is no secret to sign with")?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        (HeaderName::from_static("webhook-id"), id),
+        (HeaderName::from_static("webhook-timestamp"), seconds.to_string()),
+        (HeaderName::from_static("webhook-signature"), signatures),
+    ] {
+        headers.insert(
+            name,
+            HeaderValue::try_from(value).map_err(|_| "a header cannot be written")?,
+        );
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(app.outbound().post(&details.url, headers, body).await)
+}
