@@ -331,13 +331,14 @@ mod tests {
                         new.apply(&mut order).map(|()| Vec::new())
                     }
                 };
-                match taken {
-                    Ok(taken) => for taken in taken {
+                if let Ok(taken) = taken {
+                    for taken in taken {
                         let from = held.iter_mut().find(|h| (h.line, h.stock_item_id) == (taken.line, taken.stock_item_id)).unwrap();
                         from.quantity -= taken.quantity;
                         prop_assert!(from.quantity >= 0);
-                    },
-                    Err(_) => prop_assert_eq!(&order, &before),
+                    }
+                } else {
+                    prop_assert_eq!(&order, &before);
                 }
                 held.retain(|held| held.quantity > 0);
                 for line in &order.lines {
