@@ -3,7 +3,7 @@
 use crate::{App, Error, Page, Work};
 use inventory_domain::alert::Alert;
 use inventory_store::alerts as store;
-pub use inventory_store::alerts::AlertFilter;
+pub use inventory_store::alerts::{AlertFilter, SORTING};
 
 /// A page of alerts.
 pub async fn list(app: &App, filter: &AlertFilter, page: Page) -> Result<Vec<Alert>, Error> {

@@ -3,7 +3,7 @@
 use crate::{App, Error, Page};
 use inventory_domain::audit::{AccessEntry, AuditEntry};
 use inventory_store::audit as store;
-pub use inventory_store::audit::AuditFilter;
+pub use inventory_store::audit::{AuditFilter, SORTING};
 
 /// A page of changes, the newest first.
 pub async fn list(app: &App, filter: &AuditFilter, page: Page) -> Result<Vec<AuditEntry>, Error> {

@@ -20,7 +20,7 @@ fn is_marked(text: &str) -> bool {
 }
 
 /// `text` as it stands in a cell.
-pub(crate) fn to_cell(text: &str) -> Cow<'_, str> {
+pub fn to_cell(text: &str) -> Cow<'_, str> {
     if is_marked(text) {
         Cow::Owned(format!("'{text}"))
     } else {

@@ -3,7 +3,7 @@
 use crate::{App, Call, Error, Page, Reply, Work, work::Begun};
 use inventory_domain::{Refusal, customer::Customer};
 use inventory_store::erasure as store;
-pub use inventory_store::erasure::CustomerFilter;
+pub use inventory_store::erasure::{CustomerFilter, SORTING};
 
 /// A page of customers, by id.
 pub async fn list(app: &App, filter: &CustomerFilter, page: Page) -> Result<Vec<Customer>, Error> {
@@ -32,7 +32,7 @@ pub async fn erase_named(app: &App, call: Call, name: &str) -> Result<Customer, 
         reference: Some(name.to_owned()),
         erased: None,
     };
-    let named = list(app, &filter, Page { skip: 0, limit: 1 }).await?;
+    let named = list(app, &filter, Page::new(0, 1)).await?;
     let id = match (named.first(), name.parse()) {
         (Some(customer), _) => customer.id,
         (None, Ok(id)) => id,

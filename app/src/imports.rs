@@ -12,7 +12,7 @@ use inventory_domain::{
     file_job::{Import, RefusedLine},
     limits,
 };
-pub use inventory_store::file_jobs::FileJobFilter;
+pub use inventory_store::file_jobs::{FileJobFilter, SORTING};
 use inventory_store::{
     catalogue as rows,
     file_jobs::{self as store, Claimed, Progress},

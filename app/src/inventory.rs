@@ -5,8 +5,11 @@ use inventory_domain::{
     movement::Movement,
     stock::{AddStock, AdjustStock, StockChanges, StockItem, StockValue},
 };
-pub use inventory_store::stock::StockFilter;
 use inventory_store::{movements, stock as store};
+pub use inventory_store::{
+    movements::SORTING as MOVEMENTS_SORTING,
+    stock::{SORTING, StockFilter, low_sorting},
+};
 
 /// A page of stock items.
 pub async fn list(app: &App, filter: &StockFilter, page: Page) -> Result<Vec<StockItem>, Error> {
@@ -43,7 +46,7 @@ pub async fn adjust(work: &mut Work, id: i64, version: Option<i64>, adjust: &Adj
     Ok(store::adjust(work, id, version, adjust).await?)
 }
 
-/// A page of a stock item's movements, oldest first.
+/// A page of a stock item's movements.
 pub async fn movements(app: &App, id: i64, page: Page) -> Result<Vec<Movement>, Error> {
     let found = movements::list(app.store(), id, page).await?;
     if found.is_empty() {
@@ -53,9 +56,19 @@ pub async fn movements(app: &App, id: i64, page: Page) -> Result<Vec<Movement>, 
     Ok(found)
 }
 
+/// How many movements a stock item has.
+pub async fn count_movements(app: &App, id: i64) -> Result<i64, Error> {
+    Ok(movements::count(app.store(), id).await?)
+}
+
 /// A page of stock items with at most `threshold` available units, or at or below their reorder points.
 pub async fn low_stock(app: &App, threshold: Option<i64>, page: Page) -> Result<Vec<StockItem>, Error> {
     Ok(store::low(app.store(), threshold, page).await?)
+}
+
+/// How many stock items [`low_stock`] has.
+pub async fn count_low_stock(app: &App, threshold: Option<i64>) -> Result<i64, Error> {
+    Ok(store::count_low(app.store(), threshold).await?)
 }
 
 /// What all stock is worth, per currency.

@@ -3,6 +3,7 @@
 use crate::{App, Error, Page, Work};
 use inventory_domain::location::{Location, LocationChanges, NewLocation};
 use inventory_store::locations as store;
+pub use inventory_store::locations::SORTING;
 
 /// A page of locations.
 pub async fn list(app: &App, page: Page) -> Result<Vec<Location>, Error> {

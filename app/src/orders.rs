@@ -11,7 +11,7 @@ use inventory_domain::{
     payment::PaymentTerms,
     shipment::{NewCancellation, NewShipment, Shipment},
 };
-pub use inventory_store::orders::OrderFilter;
+pub use inventory_store::orders::{OrderFilter, SORTING};
 use inventory_store::{
     Logged, StoreError, fulfilment, orders as store,
     parked::NewParked,

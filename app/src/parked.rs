@@ -3,7 +3,7 @@
 use crate::{App, Error, Page, Work};
 use inventory_domain::parked::ParkedMessage;
 use inventory_store::parked as store;
-pub use inventory_store::parked::ParkedFilter;
+pub use inventory_store::parked::{ParkedFilter, SORTING};
 
 /// A page of parked messages.
 pub async fn list(app: &App, filter: &ParkedFilter, page: Page) -> Result<Vec<ParkedMessage>, Error> {

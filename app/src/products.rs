@@ -3,7 +3,7 @@
 use crate::{App, Error, Page, Work};
 use inventory_domain::product::{NewProduct, Product, ProductChanges};
 use inventory_store::products as store;
-pub use inventory_store::products::ProductFilter;
+pub use inventory_store::products::{ProductFilter, SORTING};
 
 /// A page of products.
 pub async fn list(app: &App, filter: &ProductFilter, page: Page) -> Result<Vec<Product>, Error> {

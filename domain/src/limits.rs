@@ -38,6 +38,10 @@ pub const PRIORITY_MAX: i64 = 10_000;
 pub const PAGE_LIMIT_MAX: i64 = 1_000;
 /// Rows of one page when the caller does not say.
 pub const PAGE_LIMIT_DEFAULT: i64 = 100;
+/// Characters of a search.
+pub const SEARCH_CHARS_MAX: usize = 100;
+/// Characters of a cursor: the values of three columns, of which text may be one.
+pub const CURSOR_CHARS_MAX: usize = 3_000;
 /// Rows a list may skip; deeper pages are a scan in disguise.
 pub const PAGE_SKIP_MAX: i64 = 1_000_000;
 /// Bytes of an order message: the payload limit of a standard Service Bus namespace.

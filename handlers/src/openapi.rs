@@ -3,18 +3,21 @@
 use crate::{
     OPERATIONS, Operation, Trigger,
     http::{
+        cursor::Place,
         document::{Answered, Document},
         problem::{self, Code, ProblemDocument},
         query::{Kind, Parameter},
     },
     security,
 };
+use inventory_app::Sort;
 use inventory_domain::{
     Role,
     account::AccountKind,
     alert::AlertStatus,
     event::EventType,
     file_job::{ExportKind, FileStatus},
+    limits,
     low_stock::Severity,
     movement::{MovementKind, Reason},
     order::{OnShortage, OrderReason, OrderStatus},
@@ -56,7 +59,9 @@ faster, as `If-None-Match` with a GET to be spared what you have (304).
 **Repeating.** Every POST takes an `Idempotency-Key`: sent again with the same body, it answers as the first time and does \
 nothing. Keys are kept for a day.
 
-**Lists** are JSON arrays in pages (`skip`, `limit`); `Link` leads to the next page. GET functions answer HEAD too.
+**Lists** are JSON arrays in pages of `limit`; `Link` (RFC 8288) leads to the next page, at the same cost however deep it is, and \
+shows no row twice when others come in between. `sort` gives the order, `fields` the members that are wanted, `Accept: text/csv` the \
+page as CSV. GET functions answer HEAD too.
 
 Money is in minor units (cents). Times are RFC 3339, UTC.";
 
@@ -212,7 +217,7 @@ fn operation(
         builder = builder.parameter(parameter);
     }
     for parameter in &document.query {
-        builder = builder.parameter(query_parameter(parameter));
+        builder = builder.parameter(query_parameter(operation, document, parameter));
     }
     let header = |name: &str, description: &str, example: &str| {
         ParameterBuilder::new()
@@ -257,8 +262,17 @@ fn operation(
             .build();
         builder = builder.request_body(Some(body));
     }
+    let mut answers: BTreeMap<u16, utoipa::openapi::Response> = BTreeMap::new();
     for answer in &document.answers {
-        builder = builder.response(answer.status.to_string(), response(answer, is_post));
+        let told = response(answer, is_post);
+        match answers.get_mut(&answer.status) {
+            // The same in another form.
+            Some(known) => known.content.extend(told.content),
+            None => drop(answers.insert(answer.status, told)),
+        }
+    }
+    for (status, told) in answers {
+        builder = builder.response(status.to_string(), told);
     }
     for (status, codes) in problems(operation, document, is_post) {
         let mut told = problem_response(&path, status, &codes);
@@ -305,7 +319,30 @@ fn path_parameter(operation: &Operation) -> Option<utoipa::openapi::path::Parame
     Some(parameter)
 }
 
-fn query_parameter(parameter: &Parameter) -> utoipa::openapi::path::Parameter {
+/// A cursor of a list, after its example.
+fn cursor(operation: &Operation, document: &Document) -> Option<String> {
+    let sorting = document.sorting?;
+    let sort = Sort::default();
+    let item = document.answers.first()?.example.as_ref()?.get(0)?;
+    let values: Vec<Value> = if sorting.columns().is_empty() {
+        vec![json!(limits::PAGE_LIMIT_DEFAULT)]
+    } else {
+        let order = sorting.order(&sort);
+        order.iter().map(|(column, _)| item[column.name].clone()).collect()
+    };
+    let place = Place {
+        list: operation.name,
+        sorting,
+        sort: &sort,
+    };
+    Some(place.cursor(&values))
+}
+
+fn query_parameter(
+    operation: &Operation,
+    document: &Document,
+    parameter: &Parameter,
+) -> utoipa::openapi::path::Parameter {
     let schema = match parameter.kind {
         Kind::Text(chars_max) | Kind::NeededText(chars_max) => ObjectBuilder::new()
             .schema_type(Type::String)
@@ -324,9 +361,28 @@ fn query_parameter(parameter: &Parameter) -> utoipa::openapi::path::Parameter {
         Kind::Words(words) => ObjectBuilder::new()
             .schema_type(Type::String)
             .enum_values(Some(words())),
+        Kind::Cursor => ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^[A-Za-z0-9_-]+$"))
+            .max_length(Some(limits::CURSOR_CHARS_MAX)),
+        Kind::Sort(sorting) => {
+            let names: Vec<_> = sorting.columns().iter().map(|column| column.name).collect();
+            let one = format!("-?({})", names.join("|"));
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .pattern(Some(format!("^{one}(,{one})?$")))
+        }
+        Kind::Names(names) => {
+            let one = format!("({})", names().join("|"));
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .pattern(Some(format!("^{one}(,{one})*$")))
+        }
     };
     let example = match parameter.kind {
-        Kind::Text(_) | Kind::NeededText(_) | Kind::Time | Kind::Words(_) => json!(parameter.example),
+        Kind::Names(names) => json!(names().into_iter().take(2).collect::<Vec<_>>().join(",")),
+        Kind::Cursor => json!(cursor(operation, document)),
+        Kind::Text(_) | Kind::NeededText(_) | Kind::Time | Kind::Words(_) | Kind::Sort(_) => json!(parameter.example),
         Kind::Number(..) | Kind::Flag => parameter.example.parse().unwrap_or(Value::Null),
     };
     ParameterBuilder::new()
@@ -500,7 +556,7 @@ fn headers() -> BTreeMap<String, RefOr<Header>> {
             "Link",
             text(
                 "Where the next page is (RFC 8288), when this one is full.",
-                json!("</api/v1/products?skip=100&limit=100>; rel=\"next\""),
+                json!("</api/v1/products?limit=100&cursor=ZWxldmVuWzEwMF0>; rel=\"next\""),
             ),
         ),
         ("X-Total-Count", text("The number of all rows.", json!(77))),
@@ -544,5 +600,32 @@ mod tests {
             };
             assert!((body.read)(body.example.to_string().as_bytes()), "{}", operation.name);
         }
+    }
+
+    #[test]
+    fn every_list_answers_what_its_cursor_needs() {
+        let mut lists = 0;
+        for operation in OPERATIONS {
+            let Some(document) = operation.document.map(|document| document()) else {
+                continue;
+            };
+            let is_list = document.query.iter().any(|parameter| parameter.name == "limit");
+            assert_eq!(document.sorting.is_some(), is_list, "{}", operation.name);
+            let Some(sorting) = document.sorting else { continue };
+            lists += 1;
+            let item = &document.answers[0].example.as_ref().unwrap()[0];
+            for column in sorting.columns() {
+                let value = &item[column.name];
+                assert!(!value.is_null(), "{}: {}", operation.name, column.name);
+                let sort = sorting.parse(column.name).unwrap();
+                let order = sorting.order(&sort);
+                let values: Vec<_> = order.iter().map(|(column, _)| item[column.name].clone()).collect();
+                assert!(sorting.keys(&sort, &values).is_some(), "{}: {values:?}", operation.name);
+            }
+            if !sorting.columns().is_empty() {
+                sorting.parse(sorting.default()).unwrap();
+            }
+        }
+        assert!(lists > 15);
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Sql, Store},
     filter::Filter,
+    paging::{Column, Page, Sorting},
     products::expect_version,
 };
 use inventory_domain::{
@@ -27,7 +28,10 @@ impl FromRow for Account {
     }
 }
 
-/// A page of accounts of one kind in the order of their ids.
+/// What accounts may be sorted by.
+pub static SORTING: Sorting = Sorting::new("id", &[Column::int("id", "id"), Column::text("name", "name")]);
+
+/// A page of accounts of one kind.
 ///
 /// # Errors
 /// When the database is away.
@@ -35,7 +39,7 @@ pub async fn list(store: &Store, kind: AccountKind, page: Page) -> Result<Vec<Ac
     let mut filter = Filter::new();
     filter.add("kind = ?", kind.as_str());
     let select = "SELECT id, kind, name, role, enabled, version, created_at, updated_at FROM accounts";
-    let (sql, args) = filter.page(select, "id", page);
+    let (sql, args) = filter.page(select, &SORTING, page);
     store.all(sql, &args).await
 }
 

@@ -2,8 +2,9 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Sql, Store},
     filter::Filter,
+    paging::{Column, Page, Sorting},
     products::expect_version,
 };
 use inventory_domain::{
@@ -40,6 +41,9 @@ impl FromRow for Alert {
     }
 }
 
+/// What alerts may be sorted by.
+pub static SORTING: Sorting = Sorting::new("-id", &[Column::int("id", "a.id")]);
+
 /// Which alerts.
 #[derive(Clone, Debug, Default)]
 pub struct AlertFilter {
@@ -49,6 +53,8 @@ pub struct AlertFilter {
     pub severity: Option<Severity>,
     /// Of this product.
     pub product_id: Option<i64>,
+    /// At this location.
+    pub location_id: Option<i64>,
 }
 
 impl AlertFilter {
@@ -57,16 +63,17 @@ impl AlertFilter {
         filter.opt("a.status = ?", self.status.map(AlertStatus::as_str));
         filter.opt("a.severity = ?", self.severity.map(Severity::as_str));
         filter.opt("s.product_id = ?", self.product_id);
+        filter.opt("s.location_id = ?", self.location_id);
         filter
     }
 }
 
-/// A page of alerts, oldest first.
+/// A page of alerts.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, filter: &AlertFilter, page: Page) -> Result<Vec<Alert>, StoreError> {
-    let (sql, args) = filter.conditions().page(SELECT, "a.id", page);
+    let (sql, args) = filter.conditions().page(SELECT, &SORTING, page);
     store.all(sql, &args).await
 }
 

@@ -2,8 +2,9 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Sql, Store},
     filter::Filter,
+    paging::{Column, Page, Sorting},
     products::expect_version,
 };
 use inventory_domain::{
@@ -31,12 +32,15 @@ impl FromRow for ApiKey {
     }
 }
 
-/// A page of API keys, the newest first.
+/// What API keys may be sorted by.
+pub static SORTING: Sorting = Sorting::new("-id", &[Column::int("id", "id")]);
+
+/// A page of API keys.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, page: Page) -> Result<Vec<ApiKey>, StoreError> {
-    let (sql, args) = Filter::new().page(SELECT, "id DESC", page);
+    let (sql, args) = Filter::new().page(SELECT, &SORTING, page);
     store.all(sql, &args).await
 }
 

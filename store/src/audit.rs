@@ -2,8 +2,9 @@
 
 use crate::{
     StoreError,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store, json},
+    db::{FromRow, Reader, Run as _, Sql, Store, json},
     filter::Filter,
+    paging::{Column, Page, Sorting},
 };
 use inventory_domain::{
     Timestamp,
@@ -83,13 +84,16 @@ impl AuditFilter {
     }
 }
 
-/// A page of changes, the newest first.
+/// What changes and accesses may be sorted by.
+pub static SORTING: Sorting = Sorting::new("-id", &[Column::int("id", "id")]);
+
+/// A page of changes.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, filter: &AuditFilter, page: Page) -> Result<Vec<AuditEntry>, StoreError> {
     let select = "SELECT id, at, actor, address, request_id, action, entity, before, after FROM audit";
-    let (sql, args) = filter.changes().page(select, "id DESC", page);
+    let (sql, args) = filter.changes().page(select, &SORTING, page);
     store.all(sql, &args).await
 }
 
@@ -118,13 +122,13 @@ impl FromRow for AccessEntry {
     }
 }
 
-/// A page of accesses to personal data, the newest first.
+/// A page of accesses to personal data.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn accesses(store: &Store, filter: &AuditFilter, page: Page) -> Result<Vec<AccessEntry>, StoreError> {
     let select = "SELECT id, first_at, last_at, times, actor, address, request_id, action, entity FROM access_log";
-    let (sql, args) = filter.accesses().page(select, "id DESC", page);
+    let (sql, args) = filter.accesses().page(select, &SORTING, page);
     store.all(sql, &args).await
 }
 

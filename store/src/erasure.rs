@@ -7,9 +7,10 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store, json},
+    db::{FromRow, Reader, Run as _, Sql, Store, json},
     file_jobs,
     filter::Filter,
+    paging::{Column, Page, Sorting},
 };
 use inventory_domain::{
     Refusal,
@@ -41,6 +42,9 @@ impl FromRow for Customer {
     }
 }
 
+/// What customers may be sorted by.
+pub static SORTING: Sorting = Sorting::new("id", &[Column::int("id", "id"), Column::text("reference", "reference")]);
+
 /// Which customers.
 #[derive(Clone, Debug, Default)]
 pub struct CustomerFilter {
@@ -63,12 +67,12 @@ impl CustomerFilter {
     }
 }
 
-/// A page of customers, by id.
+/// A page of customers.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, filter: &CustomerFilter, page: Page) -> Result<Vec<Customer>, StoreError> {
-    let (sql, args) = filter.conditions().page(SELECT, "id", page);
+    let (sql, args) = filter.conditions().page(SELECT, &SORTING, page);
     store.all(sql, &args).await
 }
 

@@ -2,9 +2,10 @@
 
 use crate::{
     StoreError,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store, destination},
+    db::{FromRow, Reader, Run as _, Sql, Store, destination},
     filter::Filter,
     orders,
+    paging::Page,
 };
 use inventory_domain::event::EventType;
 use uuid::Uuid;
@@ -26,6 +27,15 @@ impl EventFilter {
             event_type: None,
         }
     }
+
+    fn conditions(&self) -> Filter<'_> {
+        let mut filter = Filter::new();
+        filter.add("subject = ?", &self.subject);
+        filter.opt("type = ?", self.event_type.map(EventType::as_str));
+        // A message that was sent to its queue again is no event of ours.
+        filter.fixed("type <> 'inventory.message.replayed'");
+        filter
+    }
 }
 
 /// The text of an event.
@@ -42,12 +52,8 @@ impl FromRow for Body {
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, filter: &EventFilter, page: Page) -> Result<Vec<String>, StoreError> {
-    let mut conditions = Filter::new();
-    conditions.add("subject = ?", &filter.subject);
-    conditions.opt("type = ?", filter.event_type.map(EventType::as_str));
-    // A message that was sent to its queue again is no event of ours.
-    conditions.fixed("type <> 'inventory.message.replayed'");
-    let (sql, args) = conditions.page("SELECT body FROM outbox", "seq", page);
+    let conditions = filter.conditions();
+    let (sql, args) = conditions.rows("SELECT body FROM outbox", "seq", page.skip, page.limit);
     let bodies: Vec<Body> = store.all(sql, &args).await?;
     Ok(bodies.into_iter().map(|Body(text)| text).collect())
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     StoreError,
-    db::{Arg, FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{Arg, FromRow, Reader, Run as _, Sql, Store},
     filter::Filter,
 };
 use inventory_domain::{
@@ -50,10 +50,6 @@ impl FromRow for ProductRow {
     }
 }
 
-const fn first(limit: i64) -> Page {
-    Page { skip: 0, limit }
-}
-
 /// Products after the one with this id that are not archived.
 ///
 /// # Errors
@@ -71,7 +67,7 @@ pub async fn products(
     filter.add("p.id > ?", after);
     filter.fixed("p.status <> 'archived'");
     filter.opt("p.category = ?", category);
-    let (sql, args) = filter.page(select, "p.id", first(limit));
+    let (sql, args) = filter.rows(select, "p.id", 0, limit);
     store.all(sql, &args).await
 }
 
@@ -119,7 +115,7 @@ pub async fn inventory(
     let mut filter = Filter::new();
     filter.add("s.id > ?", after);
     filter.opt("s.location_id = (SELECT id FROM locations WHERE code = ?)", location);
-    let (sql, args) = filter.page(select, "s.id", first(limit));
+    let (sql, args) = filter.rows(select, "s.id", 0, limit);
     store.all(sql, &args).await
 }
 
@@ -203,7 +199,7 @@ pub async fn movements(
     conditions.opt("l.code = ?", filter.location);
     conditions.opt("m.created_at >= ?", filter.from);
     conditions.opt("m.created_at < ?", filter.until);
-    let (sql, args) = conditions.page(select, "m.id", first(last - after));
+    let (sql, args) = conditions.rows(select, "m.id", 0, last - after);
     store.all(sql, &args).await
 }
 

@@ -5,8 +5,9 @@
 
 use crate::{
     Caller, StoreError, Tx,
-    db::{Arg, FromRow, Page, Reader, Run as _, Sql, Store, json},
+    db::{Arg, FromRow, Reader, Run as _, Sql, Store, json},
     filter::Filter,
+    paging::{Column, Page, Sorting},
 };
 use inventory_domain::{
     Refusal, Timestamp,
@@ -178,6 +179,9 @@ pub async fn create_import(
     Ok(import)
 }
 
+/// What exports and imports may be sorted by.
+pub static SORTING: Sorting = Sorting::new("-id", &[Column::int("id", "id")]);
+
 /// Which exports or imports.
 #[derive(Clone, Debug, Default)]
 pub struct FileJobFilter {
@@ -197,21 +201,21 @@ impl FileJobFilter {
     }
 }
 
-/// A page of exports, the newest first.
+/// A page of exports.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn exports(store: &Store, filter: &FileJobFilter, page: Page) -> Result<Vec<Export>, StoreError> {
-    let (sql, args) = filter.conditions("export").page(EXPORT, "id DESC", page);
+    let (sql, args) = filter.conditions("export").page(EXPORT, &SORTING, page);
     store.all(sql, &args).await
 }
 
-/// A page of imports, the newest first.
+/// A page of imports.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn imports(store: &Store, filter: &FileJobFilter, page: Page) -> Result<Vec<Import>, StoreError> {
-    let (sql, args) = filter.conditions("import").page(IMPORT, "id DESC", page);
+    let (sql, args) = filter.conditions("import").page(IMPORT, &SORTING, page);
     store.all(sql, &args).await
 }
 

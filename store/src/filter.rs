@@ -1,7 +1,10 @@
 //! The WHERE, ORDER BY and LIMIT of a list, put together from the filters that are given, so that each combination has a plan
 //! of its own and can use its index.
 
-use crate::db::{Arg, Page, Sql};
+use crate::{
+    db::{Arg, Sql},
+    paging::{Key, Page, Sorting},
+};
 use std::fmt::Write as _;
 
 pub(crate) struct Filter<'a> {
@@ -38,9 +41,25 @@ impl<'a> Filter<'a> {
     }
 
     /// `select` with these conditions, one page of it.
-    pub(crate) fn page(mut self, select: &str, order: &str, page: Page) -> (&'static Sql, Vec<Arg<'a>>) {
-        self.args.push(Arg::Int(page.limit));
-        self.args.push(Arg::Int(page.skip));
+    pub(crate) fn page(mut self, select: &str, sorting: &Sorting, page: Page) -> (&'static Sql, Vec<Arg<'a>>) {
+        if !page.after.is_empty() {
+            let after = sorting.after(&page.sort, self.args.len() + 1);
+            let word = if self.text.is_empty() { "WHERE" } else { "AND" };
+            let _ = write!(self.text, " {word} {after}");
+            self.args.extend(page.after.into_iter().map(|key| match key {
+                Key::Int(value) => Arg::Int(value),
+                Key::Text(value) => Arg::Owned(value),
+                Key::Uuid(value) => Arg::Uuid(value),
+            }));
+        }
+        let order = sorting.order_by(&page.sort);
+        self.rows(select, &order, page.skip, page.limit)
+    }
+
+    /// `select` with these conditions in an order of ours: `limit` rows after the first `skip`.
+    pub(crate) fn rows(mut self, select: &str, order: &str, skip: i64, limit: i64) -> (&'static Sql, Vec<Arg<'a>>) {
+        self.args.push(Arg::Int(limit));
+        self.args.push(Arg::Int(skip));
         let (limit, skip) = (self.args.len() - 1, self.args.len());
         let text = format!("{select}{} ORDER BY {order} LIMIT ${limit} OFFSET ${skip}", self.text);
         (Sql::interned(text), self.args)

@@ -29,6 +29,7 @@ mod names;
 pub mod notifications;
 pub mod orders;
 pub mod outbox;
+mod paging;
 pub mod parked;
 pub mod processing;
 pub mod products;
@@ -42,7 +43,7 @@ pub mod sweep;
 mod trace;
 
 pub use db::{
-    AccessError, Authentication, Caller, Engine, Logged, Observer, Options, Page, PoolStatus, Store, StoreError, Tx,
-    clock,
+    AccessError, Authentication, Caller, Engine, Logged, Observer, Options, PoolStatus, Store, StoreError, Tx, clock,
 };
+pub use paging::{Column, Key, KeyKind, Page, Sort, Sorting};
 pub use trace::{NotATraceParent, TraceParent};

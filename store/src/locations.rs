@@ -2,8 +2,9 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Sql, Store},
     filter::Filter,
+    paging::{Column, Page, Sorting},
     products::expect_version,
 };
 use inventory_domain::{
@@ -26,13 +27,24 @@ impl FromRow for Location {
     }
 }
 
-/// A page of locations in the order of their ids.
+/// What locations may be sorted by: there are not many.
+pub static SORTING: Sorting = Sorting::new(
+    "id",
+    &[
+        Column::int("id", "id"),
+        Column::text("code", "code"),
+        Column::text("name", "name"),
+        Column::int("priority", "priority"),
+    ],
+);
+
+/// A page of locations.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, page: Page) -> Result<Vec<Location>, StoreError> {
     let select = "SELECT id, code, name, priority, version, created_at, updated_at FROM locations";
-    let (sql, args) = Filter::new().page(select, "id", page);
+    let (sql, args) = Filter::new().page(select, &SORTING, page);
     store.all(sql, &args).await
 }
 

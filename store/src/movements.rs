@@ -2,7 +2,9 @@
 
 use crate::{
     StoreError,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Store},
+    filter::Filter,
+    paging::{Column, Page, Sorting},
 };
 use inventory_domain::movement::{Movement, MovementKind, Reason};
 
@@ -25,16 +27,31 @@ impl FromRow for Movement {
     }
 }
 
-/// A page of a stock item's movements, oldest first.
+/// What movements may be sorted by.
+pub static SORTING: Sorting = Sorting::new("id", &[Column::int("id", "id")]);
+
+/// A page of a stock item's movements.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, stock_item_id: i64, page: Page) -> Result<Vec<Movement>, StoreError> {
-    static LIST: Sql = Sql::new(
-        "SELECT id, stock_item_id, kind, on_hand_delta, reserved_delta, on_hand_after, reserved_after, reason, note, order_id, actor, created_at
-         FROM movements WHERE stock_item_id = $1 ORDER BY id LIMIT $2 OFFSET $3",
-    );
-    store
-        .all(&LIST, &[stock_item_id.into(), page.limit.into(), page.skip.into()])
-        .await
+    let select = "SELECT id, stock_item_id, kind, on_hand_delta, reserved_delta, on_hand_after, reserved_after, reason, note, \
+                  order_id, actor, created_at FROM movements";
+    let (sql, args) = of(stock_item_id).page(select, &SORTING, page);
+    store.all(sql, &args).await
+}
+
+/// How many movements a stock item has.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count(store: &Store, stock_item_id: i64) -> Result<i64, StoreError> {
+    let (sql, args) = of(stock_item_id).count("movements");
+    store.one(sql, &args).await
+}
+
+fn of(stock_item_id: i64) -> Filter<'static> {
+    let mut filter = Filter::new();
+    filter.add("stock_item_id = ?", stock_item_id);
+    filter
 }

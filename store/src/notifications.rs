@@ -5,8 +5,9 @@
 
 use crate::{
     Caller, StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store, json},
+    db::{FromRow, Reader, Run as _, Sql, Store, json},
     filter::Filter,
+    paging::{Column, Page, Sorting},
     receivers::{self, Receiver, Resource},
 };
 use inventory_domain::{
@@ -118,6 +119,9 @@ impl FromRow for Logged {
     }
 }
 
+/// What deliveries may be sorted by.
+pub static SORTING: Sorting = Sorting::new("-id", &[Column::int("id", "n.id")]);
+
 /// Which deliveries.
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryFilter {
@@ -138,7 +142,7 @@ impl DeliveryFilter {
     }
 }
 
-/// A page of deliveries with their attempts, the newest first.
+/// A page of deliveries with their attempts.
 ///
 /// # Errors
 /// When there is no such receiver.
@@ -148,7 +152,7 @@ pub async fn list(store: &Store, filter: &DeliveryFilter, page: Page) -> Result<
          FROM {rows $1 r: id BIGINT} JOIN notification_attempts a ON a.notification_id = r.id ORDER BY a.notification_id, a.attempt",
     );
     receivers::get(store, filter.resource, filter.receiver_id).await?;
-    let (sql, args) = filter.conditions().page(SELECT, "n.id DESC", page);
+    let (sql, args) = filter.conditions().page(SELECT, &SORTING, page);
     let mut deliveries: Vec<Delivery> = store.all(sql, &args).await?;
     let ids: Vec<_> = deliveries.iter().map(|delivery| IdRow { id: delivery.id }).collect();
     let logged: Vec<Logged> = store.all(&ATTEMPTS, &[(&json(&ids)?).into()]).await?;

@@ -3,9 +3,10 @@
 
 use crate::{
     StoreError, Tx,
-    db::{Engine, FromRow, Page, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
+    db::{Engine, FromRow, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
     filter::Filter,
     names::{self, Ordering},
+    paging::{Column, Page, Sorting},
     stock::{self, Cause, LEVEL_WRITES, LockedItem},
 };
 use inventory_domain::{
@@ -20,6 +21,12 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
+/// What orders may be sorted by.
+pub static SORTING: Sorting = Sorting::new(
+    "-created_at",
+    &[Column::uuid("id", "o.id"), Column::time("created_at", "o.created_at")],
+);
+
 /// Which orders.
 #[derive(Clone, Debug, Default)]
 pub struct OrderFilter {
@@ -27,6 +34,10 @@ pub struct OrderFilter {
     pub status: Option<OrderStatus>,
     /// Of this customer.
     pub customer: Option<String>,
+    /// Placed at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Placed before this moment.
+    pub until: Option<Timestamp>,
 }
 
 impl OrderFilter {
@@ -42,6 +53,8 @@ impl OrderFilter {
             "o.customer_id = (SELECT id FROM customers WHERE reference = ?)",
             self.customer.as_ref(),
         );
+        filter.opt("o.created_at >= ?", self.from);
+        filter.opt("o.created_at < ?", self.until);
         filter
     }
 }
@@ -102,7 +115,7 @@ fn payment(text: Option<String>) -> Result<Option<Payment>, StoreError> {
     text.map(read).transpose()
 }
 
-/// A page of orders, newest first.
+/// A page of orders.
 ///
 /// # Errors
 /// When the database is away.
@@ -116,7 +129,7 @@ pub async fn list(store: &Store, filter: &OrderFilter, page: Page) -> Result<Vec
                   ELSE o.status END, c.id, c.reference, o.on_shortage, o.hold_minutes, \
                   o.expires_at, o.payment, o.reason, o.version, \
                   o.created_at, o.decided_at, o.updated_at FROM orders o JOIN customers c ON c.id = o.customer_id";
-    let (sql, args) = filter.conditions().page(select, "o.created_at DESC, o.id DESC", page);
+    let (sql, args) = filter.conditions().page(select, &SORTING, page);
     let mut orders: Vec<Order> = store
         .all::<OrderRow>(sql, &args)
         .await?

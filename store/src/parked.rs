@@ -2,8 +2,9 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Sql, Store},
     filter::Filter,
+    paging::{Column, Page, Sorting},
 };
 use inventory_domain::{
     Conflict, Refusal, Timestamp,
@@ -100,6 +101,9 @@ impl FromRow for ParkedMessage {
     }
 }
 
+/// What parked messages may be sorted by.
+pub static SORTING: Sorting = Sorting::new("-id", &[Column::int("id", "id")]);
+
 /// Which parked messages.
 #[derive(Clone, Debug, Default)]
 pub struct ParkedFilter {
@@ -125,12 +129,12 @@ impl ParkedFilter {
     }
 }
 
-/// A page of parked messages, oldest first.
+/// A page of parked messages.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, filter: &ParkedFilter, page: Page) -> Result<Vec<ParkedMessage>, StoreError> {
-    let (sql, args) = filter.conditions().page(SELECT, "id", page);
+    let (sql, args) = filter.conditions().page(SELECT, &SORTING, page);
     store.all(sql, &args).await
 }
 

@@ -2,12 +2,13 @@
 
 use crate::{
     StoreError, Tx,
-    db::{Arg, FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{Arg, FromRow, Reader, Run as _, Sql, Store},
     filter::Filter,
+    paging::{Column, Page, Sorting},
     stock,
 };
 use inventory_domain::{
-    Conflict, Refusal,
+    Conflict, Refusal, Timestamp,
     event::EventType,
     low_stock,
     product::{NewProduct, Product, ProductChanges, ProductStatus},
@@ -36,6 +37,23 @@ impl FromRow for Product {
     }
 }
 
+/// What products may be sorted by.
+pub static SORTING: Sorting = Sorting::new(
+    "id",
+    &[
+        Column::int("id", "id"),
+        Column::text("sku", "sku"),
+        Column::text("name", "name"),
+        Column::time("updated_at", "updated_at"),
+    ],
+);
+
+/// Words that a search looks for at most.
+const SEARCH_WORDS_MAX: usize = 4;
+
+/// Where a search looks. The index `products_search` has the same text.
+const HAS_WORD: &str = "lower(sku || ' ' || name || ' ' || COALESCE(category, '') || ' ' || COALESCE(barcode, '')) LIKE lower(?) ESCAPE '\\'";
+
 /// Which products.
 #[derive(Clone, Debug, Default)]
 pub struct ProductFilter {
@@ -47,6 +65,10 @@ pub struct ProductFilter {
     pub sku: Option<String>,
     /// With this barcode.
     pub barcode: Option<String>,
+    /// Changed at this moment or later.
+    pub updated_since: Option<Timestamp>,
+    /// With all of these words, or parts of words, in SKU, name, category or barcode, in any order, large or small letters.
+    pub search: Option<String>,
 }
 
 impl ProductFilter {
@@ -56,18 +78,47 @@ impl ProductFilter {
         filter.opt("status = ?", self.status.map(ProductStatus::as_str));
         filter.opt("sku = ?", self.sku.as_ref());
         filter.opt("barcode = ?", self.barcode.as_ref());
+        filter.opt("updated_at >= ?", self.updated_since);
+        for pattern in self.search.iter().flat_map(|text| patterns(text)) {
+            filter.add(HAS_WORD, pattern);
+        }
         filter
     }
 }
 
-/// A page of products in the order of their ids.
+/// The patterns of a search's words. One or as many as there may be, so that few statements serve all searches.
+fn patterns(text: &str) -> Vec<String> {
+    let mut patterns: Vec<String> = text
+        .split_whitespace()
+        .take(SEARCH_WORDS_MAX)
+        .map(|word| {
+            let mut pattern = String::with_capacity(word.len() + 2);
+            pattern.push('%');
+            for letter in word.chars() {
+                if matches!(letter, '%' | '_' | '\\') {
+                    pattern.push('\\');
+                }
+                pattern.push(letter);
+            }
+            pattern.push('%');
+            pattern
+        })
+        .collect();
+    if let [_, .., last] = patterns.as_slice() {
+        let last = last.clone();
+        patterns.resize(SEARCH_WORDS_MAX, last);
+    }
+    patterns
+}
+
+/// A page of products.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, filter: &ProductFilter, page: Page) -> Result<Vec<Product>, StoreError> {
     let (sql, args) = filter
         .conditions()
-        .page(&format!("SELECT {COLUMNS} FROM products"), "id", page);
+        .page(&format!("SELECT {COLUMNS} FROM products"), &SORTING, page);
     store.all(sql, &args).await
 }
 

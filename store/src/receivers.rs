@@ -2,9 +2,10 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store, destination, json},
+    db::{FromRow, Reader, Run as _, Sql, Store, destination, json},
     filter::Filter,
     outbox::Destination,
+    paging::{Column, Page, Sorting},
     products::expect_version,
 };
 use inventory_domain::{
@@ -125,14 +126,17 @@ impl Receiver {
 const SELECT: &str = "SELECT id, resource, kind, name, details, secrets, seal, enabled, disabled_reason, failing_since, version, \
                       created_at, updated_at FROM receivers";
 
-/// A page of receivers by id.
+/// What receivers may be sorted by: there are not many.
+pub static SORTING: Sorting = Sorting::new("id", &[Column::int("id", "id"), Column::text("name", "name")]);
+
+/// A page of receivers.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, resource: Resource, page: Page) -> Result<Vec<Receiver>, StoreError> {
     let mut filter = Filter::new();
     filter.add("resource = ?", resource.as_str());
-    let (sql, args) = filter.page(SELECT, "id", page);
+    let (sql, args) = filter.page(SELECT, &SORTING, page);
     store.all(sql, &args).await
 }
 

@@ -2,9 +2,10 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store, Write, json},
+    db::{FromRow, Reader, Run as _, Sql, Store, Write, json},
     fulfilment, locations,
     orders::subject,
+    paging::Page,
     products::{self, expect_version},
     stock::{self, Cause, LockedItem},
 };

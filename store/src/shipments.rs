@@ -2,7 +2,8 @@
 
 use crate::{
     StoreError,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store, Write},
+    db::{FromRow, Reader, Run as _, Sql, Store, Write},
+    paging::Page,
 };
 use inventory_domain::{
     Timestamp,

@@ -6,9 +6,11 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, MovementRow, Page, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
+    db::{FromRow, MovementRow, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
     filter::Filter,
-    locations, products,
+    locations,
+    paging::{Column, Page, Sorting},
+    products,
 };
 use inventory_domain::{
     Conflict, Refusal, Timestamp,
@@ -61,6 +63,24 @@ impl FromRow for StockValue {
     }
 }
 
+const SORT_COLUMNS: &[Column] = &[
+    Column::int("id", "s.id"),
+    Column::int("product_id", "s.product_id"),
+    Column::int("available", "(s.on_hand - s.reserved)"),
+];
+/// What stock items may be sorted by.
+pub static SORTING: Sorting = Sorting::new("id", SORT_COLUMNS);
+/// The same, in the order of a search for few units.
+static BY_AVAILABLE: Sorting = Sorting::new("available", SORT_COLUMNS);
+
+/// What stock items of [`low`] may be sorted by.
+pub const fn low_sorting(threshold: Option<i64>) -> &'static Sorting {
+    match threshold {
+        Some(_) => &BY_AVAILABLE,
+        None => &SORTING,
+    }
+}
+
 /// Which stock items.
 #[derive(Clone, Debug, Default)]
 pub struct StockFilter {
@@ -82,12 +102,12 @@ impl StockFilter {
     }
 }
 
-/// A page of stock items in the order of their ids.
+/// A page of stock items.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list(store: &Store, filter: &StockFilter, page: Page) -> Result<Vec<StockItem>, StoreError> {
-    let (sql, args) = filter.conditions().page(SELECT, "s.id", page);
+    let (sql, args) = filter.conditions().page(SELECT, &SORTING, page);
     store.all(sql, &args).await
 }
 
@@ -124,16 +144,26 @@ async fn read(store: Store, ids: String) -> Result<Vec<StockItem>, StoreError> {
 /// # Errors
 /// When the database is away.
 pub async fn low(store: &Store, threshold: Option<i64>, page: Page) -> Result<Vec<StockItem>, StoreError> {
-    let mut filter = Filter::new();
-    let order = if let Some(threshold) = threshold {
-        filter.add("(s.on_hand - s.reserved) <= ?", threshold);
-        "(s.on_hand - s.reserved), s.id"
-    } else {
-        filter.fixed("s.on_hand - s.reserved <= s.reorder_point");
-        "s.id"
-    };
-    let (sql, args) = filter.page(SELECT, order, page);
+    let (sql, args) = few(threshold).page(SELECT, low_sorting(threshold), page);
     store.all(sql, &args).await
+}
+
+/// How many stock items [`low`] has.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count_low(store: &Store, threshold: Option<i64>) -> Result<i64, StoreError> {
+    let (sql, args) = few(threshold).count("stock_items s");
+    store.one(sql, &args).await
+}
+
+fn few(threshold: Option<i64>) -> Filter<'static> {
+    let mut filter = Filter::new();
+    match threshold {
+        Some(threshold) => filter.add("(s.on_hand - s.reserved) <= ?", threshold),
+        None => filter.fixed("s.on_hand - s.reserved <= s.reorder_point"),
+    }
+    filter
 }
 
 pub(crate) static VALUE: Sql = Sql::new(

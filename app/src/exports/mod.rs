@@ -13,7 +13,7 @@ use inventory_domain::{
     file_job::{Export, FileStatus, NewExport},
     limits,
 };
-pub use inventory_store::file_jobs::FileJobFilter;
+pub use inventory_store::file_jobs::{FileJobFilter, SORTING};
 use inventory_store::{
     StoreError,
     file_jobs::{self as store, Claimed},

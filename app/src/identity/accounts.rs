@@ -6,6 +6,7 @@ use inventory_domain::account::{
     Account, AccountChanges, AccountKind, ApiKey, NewApiKey, NewClient, NewUser, Rotation, Secret,
 };
 use inventory_store::{accounts as store, api_keys};
+pub use inventory_store::{accounts::SORTING, api_keys::SORTING as KEYS_SORTING};
 
 /// A page of accounts of one kind.
 pub async fn list(app: &App, kind: AccountKind, page: Page) -> Result<Vec<Account>, Error> {

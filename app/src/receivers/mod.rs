@@ -24,7 +24,10 @@ use inventory_domain::{
     event::{Event, EventType},
 };
 use inventory_store::{notifications, receivers::Receiver};
-pub use inventory_store::{notifications::DeliveryFilter, receivers::Resource};
+pub use inventory_store::{
+    notifications::{DeliveryFilter, SORTING as DELIVERIES_SORTING},
+    receivers::{Resource, SORTING},
+};
 use serde::Serialize;
 use uuid::Uuid;
 

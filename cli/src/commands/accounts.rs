@@ -102,12 +102,9 @@ fn password(is_on_stdin: bool) -> Result<(Secret, bool), Failure> {
 async fn list(app: &App, kind: AccountKind, output: Output) -> Result<u8, Failure> {
     let mut found: Vec<Account> = Vec::new();
     loop {
-        let page = Page {
-            skip: found.len() as i64,
-            limit: inventory_domain::limits::PAGE_LIMIT_MAX,
-        };
-        let more = accounts::list(app, kind, page).await?;
-        let is_last = (more.len() as i64) < page.limit;
+        let limit = inventory_domain::limits::PAGE_LIMIT_MAX;
+        let more = accounts::list(app, kind, Page::new(found.len() as i64, limit)).await?;
+        let is_last = (more.len() as i64) < limit;
         found.extend(more);
         if is_last {
             break;

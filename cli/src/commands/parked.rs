@@ -32,15 +32,7 @@ async fn list(app: &App, wanted: &ParkedList, output: Output) -> Result<u8, Fail
         reason: wanted.reason,
         replayed: if wanted.all { None } else { Some(false) },
     };
-    let found = parked::list(
-        app,
-        &filter,
-        Page {
-            skip: wanted.skip,
-            limit: wanted.limit,
-        },
-    )
-    .await?;
+    let found = parked::list(app, &filter, Page::new(wanted.skip, wanted.limit)).await?;
     output.result(&found, || {
         if found.is_empty() {
             return "no parked messages".to_owned();

@@ -11,21 +11,21 @@ use crate::{
 };
 use axum::extract::State;
 use inventory_app::alerts::{self, AlertFilter};
-use inventory_domain::{alert::AlertStatus, low_stock::Severity};
+use inventory_domain::{
+    alert::{Alert, AlertStatus},
+    low_stock::Severity,
+};
 
 pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
     let filter = AlertFilter {
         status: query.word("status", AlertStatus::parse, AlertStatus::ALL),
         severity: query.word("severity", Severity::parse, Severity::ALL),
         product_id: query.id("product_id"),
+        location_id: query.id("location_id"),
     };
-    let listing = query.listing()?;
-    let items = alerts::list(context.app(), &filter, listing.page).await?;
-    let total = if listing.is_counted {
-        Some(alerts::count(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let listing = query.list::<Alert>(&alerts::SORTING)?;
+    let items = alerts::list(context.app(), &filter, listing.page.clone()).await?;
+    let total = listing.total(alerts::count(context.app(), &filter)).await?;
     listed(&listing, &items, total)
 }
 
@@ -49,11 +49,17 @@ pub(crate) fn document() -> Document {
             kind: Kind::Number(1, i64::MAX),
             example: "1",
         },
+        Parameter {
+            name: "location_id",
+            description: "At this location.",
+            kind: Kind::Number(1, i64::MAX),
+            example: "2",
+        },
     ];
     Document::list(
         "Low-stock alerts, the newest first.",
         &filters,
-        true,
+        &alerts::SORTING,
         &examples::alert(),
     )
 }

@@ -6,16 +6,13 @@ use crate::{
 };
 use axum::extract::State;
 use inventory_app::audit;
+use inventory_domain::audit::AccessEntry;
 
 pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
     let filter = query.audit_filter();
-    let listing = query.listing()?;
-    let items = audit::accesses(context.app(), &filter, listing.page).await?;
-    let total = if listing.is_counted {
-        Some(audit::count_accesses(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let listing = query.list::<AccessEntry>(&audit::SORTING)?;
+    let items = audit::accesses(context.app(), &filter, listing.page.clone()).await?;
+    let total = listing.total(audit::count_accesses(context.app(), &filter)).await?;
     listed(&listing, &items, total)
 }
 
@@ -24,7 +21,7 @@ pub(crate) fn document() -> Document {
         "Who was shown personal data, the newest first. One row stands for what one actor saw of one customer by one operation \
          within a few seconds; it is written up to five seconds later.",
         &query::AUDIT,
-        true,
+        &audit::SORTING,
         &examples::access_entry(),
     )
 }

@@ -14,21 +14,17 @@ use inventory_app::{
     access_log::Shown,
     customers::{self, CustomerFilter},
 };
-use inventory_domain::limits;
+use inventory_domain::{customer::Customer, limits};
 
 pub(crate) async fn handle(State(context): State<Context>, viewer: Viewer, mut query: Query) -> Answer {
     let filter = CustomerFilter {
         reference: query.text("reference", limits::CUSTOMER_CHARS_MAX),
         erased: query.flag("erased"),
     };
-    let listing = query.listing()?;
-    let items = customers::list(context.app(), &filter, listing.page).await?;
+    let listing = query.list::<Customer>(&customers::SORTING)?;
+    let items = customers::list(context.app(), &filter, listing.page.clone()).await?;
     viewer.sees(items.iter().map(|customer| Shown::Customer(customer.id)));
-    let total = if listing.is_counted {
-        Some(customers::count(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let total = listing.total(customers::count(context.app(), &filter)).await?;
     listed(&listing, &items, total)
 }
 
@@ -47,5 +43,5 @@ pub(crate) fn document() -> Document {
             example: "false",
         },
     ];
-    Document::list("Customers by id.", &filters, true, &examples::customer())
+    Document::list("Customers by id.", &filters, &customers::SORTING, &examples::customer())
 }

@@ -1,6 +1,6 @@
 //! `docs_assets`: the files of the documentation pages, carried in the program so that they need no internet.
 
-use crate::http::{Answer, Id, Problem, document::Document, problem};
+use crate::http::{Answer, Id, Problem, document::Document, negotiate::takes_gzip, problem};
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
@@ -51,7 +51,7 @@ pub(crate) async fn handle(Id(name): Id<String>, headers: HeaderMap) -> Answer {
     let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
         return Err(Problem::new(problem::NOT_FOUND, "there is no such file").into());
     };
-    let mut response = if accepts_gzip(&headers) {
+    let mut response = if takes_gzip(&headers) {
         let mut response = file(asset.media_type, Bytes::from_static(asset.gzip));
         let gzip = HeaderValue::from_static("gzip");
         response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
@@ -67,25 +67,6 @@ pub(crate) async fn handle(Id(name): Id<String>, headers: HeaderMap) -> Answer {
     let vary = HeaderValue::from_static("accept-encoding");
     response.headers_mut().insert(header::VARY, vary);
     Ok(response)
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let is_gzip = parts
-                .next()
-                .is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
-            let is_refused = parts.any(|part| {
-                let weight = part.strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
-                weight == Some(0.0)
-            });
-            is_gzip && !is_refused
-        })
 }
 
 fn file(media_type: &'static str, bytes: Bytes) -> Response {
@@ -115,25 +96,4 @@ pub(crate) fn document() -> Document {
         "text/css",
         json!(".swagger-ui{…}"),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gzip_is_for_those_who_take_it() {
-        for (value, expected) in [
-            ("gzip", true),
-            ("br, GZIP;q=0.5", true),
-            ("*", true),
-            ("br", false),
-            ("gzip;q=0", false),
-            ("", false),
-        ] {
-            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]);
-            assert_eq!(accepts_gzip(&headers), expected, "{value}");
-        }
-        assert!(!accepts_gzip(&HeaderMap::new()));
-    }
 }

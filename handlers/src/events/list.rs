@@ -10,16 +10,23 @@ use crate::{
     },
 };
 use axum::extract::State;
-use inventory_app::events::{self, EventFilter};
-use inventory_domain::{event::EventType, limits};
+use inventory_app::{
+    Sorting,
+    events::{self, EventFilter},
+};
+use inventory_domain::{
+    event::{Event, EventType},
+    limits,
+};
+use serde_json::Value;
 
 pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
     let filter = EventFilter {
         subject: query.needed_text("subject", limits::SUBJECT_CHARS_MAX),
         event_type: query.word("type", EventType::parse, EventType::ALL),
     };
-    let listing = query.page()?;
-    let items = events::list(context.app(), &filter, listing.page).await?;
+    let listing = query.list::<Event<'static, Value>>(&Sorting::BY_PLACE)?;
+    let items = events::list(context.app(), &filter, listing.page.clone()).await?;
     listed(&listing, &items, None)
 }
 
@@ -42,7 +49,7 @@ pub(crate) fn document() -> Document {
         "What happened to one thing, oldest first: CloudEvents as they were sent. They come from the event history where there \
          is one (a moment after they happened), else from the outbox (`OUTBOX_RETENTION_DAYS`).",
         &filters,
-        false,
+        &Sorting::BY_PLACE,
         &examples::event(),
     )
 }

@@ -11,20 +11,16 @@ use crate::{
 };
 use axum::extract::State;
 use inventory_app::exports::{self, FileJobFilter};
-use inventory_domain::file_job::{ExportKind, FileStatus};
+use inventory_domain::file_job::{Export, ExportKind, FileStatus};
 
 pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
     let filter = FileJobFilter {
         kind: query.word("kind", ExportKind::parse, ExportKind::ALL),
         status: query.word("status", FileStatus::parse, FileStatus::ALL),
     };
-    let listing = query.listing()?;
-    let items = exports::list(context.app(), &filter, listing.page).await?;
-    let total = if listing.is_counted {
-        Some(exports::count(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let listing = query.list::<Export>(&exports::SORTING)?;
+    let items = exports::list(context.app(), &filter, listing.page.clone()).await?;
+    let total = listing.total(exports::count(context.app(), &filter)).await?;
     listed(&listing, &items, total)
 }
 
@@ -38,7 +34,7 @@ pub(crate) fn document() -> Document {
     Document::list(
         "Exports, the newest first.",
         &[kind, FILE_STATUS],
-        true,
+        &exports::SORTING,
         &examples::export(),
     )
 }

@@ -1,6 +1,6 @@
 //! Answers: JSON straight from the domain's structs.
 
-use super::{Listing, Problem, problem, secret::Once};
+use super::{Listing, Problem, csv, problem, secret::Once};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use inventory_app::{Reply, Work};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -62,20 +63,44 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Answer {
 /// As [`json`], for a body of about so many bytes.
 fn json_of_about<T: Serialize + ?Sized>(bytes: usize, value: &T) -> Answer {
     let mut body = Vec::with_capacity(bytes);
-    serde_json::to_writer(&mut body, value).map_err(|error| not_json(&error))?;
+    serde_json::to_writer(&mut body, value).map_err(|error| not_written(&error))?;
     Ok(with_body(StatusCode::OK, body.into()))
 }
 
 /// 200 with a page of a list, its `Link` and, where it was counted, its total.
 pub(crate) fn listed<T: Serialize>(listing: &Listing, items: &[T], total: Option<i64>) -> Answer {
-    let mut response = json_of_about(BODY_BYTES_USUAL * items.len().max(1), items)?;
+    let mut response = match &listing.columns {
+        None => json_of_about(BODY_BYTES_USUAL * items.len().max(1), items)?,
+        Some(columns) if listing.is_csv => {
+            let lines = csv::lines(columns, items).map_err(|error| not_written(&error))?;
+            let mut response = with_body(StatusCode::OK, lines.into());
+            let media_type = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+            response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+            response
+        }
+        Some(columns) => json(&sparse(columns, items).map_err(|error| not_written(&error))?)?,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
     if let Some(total) = total {
-        response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
+        headers.insert(X_TOTAL_COUNT, HeaderValue::from(total));
     }
-    if let Some(link) = listing.next(items.len()) {
-        response.headers_mut().insert(header::LINK, link);
+    if let Some(link) = listing.next(items) {
+        headers.insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// These members of all items. A member that an item does not have is not there.
+fn sparse<T: Serialize>(columns: &[String], items: &[T]) -> Result<Vec<Map<String, Value>>, serde_json::Error> {
+    items
+        .iter()
+        .map(|item| {
+            let mut members = csv::members(item)?;
+            members.retain(|name, _| columns.contains(name));
+            Ok(members)
+        })
+        .collect()
 }
 
 /// Commits `work`, keeping the answer with its idempotency key, and answers.
@@ -105,7 +130,7 @@ async fn reply<T: Serialize>(
         code: code.as_u16(),
         location,
         version,
-        body: serde_json::to_string(value).map_err(|error| not_json(&error))?,
+        body: serde_json::to_string(value).map_err(|error| not_written(&error))?,
     };
     Ok(written(work.commit(reply).await?))
 }
@@ -119,7 +144,7 @@ pub(crate) async fn commit_once<T: Once>(
     version: i64,
     value: &T,
 ) -> Answer {
-    let body = serde_json::to_vec(value).map_err(|error| not_json(&error))?;
+    let body = serde_json::to_vec(value).map_err(|error| not_written(&error))?;
     let mut response = commit(work, code, location, version, &value.without_secret()).await?;
     *response.body_mut() = Body::from(body);
     response
@@ -147,7 +172,7 @@ fn with_body(code: StatusCode, body: Bytes) -> Response {
     response
 }
 
-fn not_json(error: &serde_json::Error) -> Problem {
-    tracing::error!(%error, "an answer cannot be written as JSON");
+fn not_written(error: &serde_json::Error) -> Problem {
+    tracing::error!(%error, "an answer cannot be written");
     Problem::new(problem::INTERNAL, "the fault is ours and has been logged")
 }

@@ -1,10 +1,12 @@
 //! What a function says of itself for the API document.
 
 use super::{
+    csv,
     input::Input,
     problem::{self, Code},
-    query::{COUNT, PAGE, Parameter},
+    query::{self, COUNT, CSV, PAGE, Parameter, is_countable},
 };
+use inventory_app::Sorting;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::{
@@ -52,6 +54,8 @@ pub(crate) struct Document {
     /// Forms in and OAuth's own errors out: see [`Document::form`].
     pub(crate) is_oauth: bool,
     pub(crate) schemas: Vec<NamedSchema>,
+    /// What a list may be sorted by.
+    pub(crate) sorting: Option<&'static Sorting>,
 }
 
 impl Document {
@@ -66,26 +70,33 @@ impl Document {
             takes_if_none_match: false,
             is_oauth: false,
             schemas: Vec::new(),
+            sorting: None,
         }
     }
 
-    /// A list in pages: its filters, and whether it can be counted.
+    /// A list in pages: its filters, and what it may be sorted by.
     pub(crate) fn list<T: ToSchema + Serialize>(
         description: &'static str,
         filters: &[Parameter],
-        is_counted: bool,
+        sorting: &'static Sorting,
         example: &T,
     ) -> Self {
         let mut document = Self::new(description);
         document.query.extend_from_slice(filters);
         document.query.extend_from_slice(&PAGE);
         let mut headers = vec!["Link"];
-        if is_counted {
+        if is_countable(sorting) {
+            document.query.push(query::sort(sorting));
             document.query.push(COUNT);
             headers.push("X-Total-Count");
         }
+        document.query.push(query::fields::<T>());
         let schema = ArrayBuilder::new().items(document.schema::<T>()).into();
-        document.answered(200, "One page.", Some(schema), value(&[example]), headers)
+        let lines = csv::lines(&query::field_names::<T>(), &[example]).unwrap_or_default();
+        document.sorting = Some(sorting);
+        document
+            .answered(200, "One page.", Some(schema), value(&[example]), headers)
+            .other(200, "One page.", CSV, json!(String::from_utf8_lossy(&lines)))
     }
 
     /// A single resource with its version.

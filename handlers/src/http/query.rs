@@ -1,11 +1,25 @@
 //! Query parameters: every wrong one is named, and so is every one that the function does not know.
 
-use super::{Context, Problem};
+use super::{
+    Context, Problem, csv,
+    cursor::{Beginning, Place},
+    negotiate,
+};
 use axum::extract::FromRequestParts;
 use http::{HeaderValue, Uri, request::Parts};
-use inventory_app::{Page, audit::AuditFilter};
+use inventory_app::{Error, Page, Sort, Sorting, audit::AuditFilter};
 use inventory_domain::{Check, Refusal, Timestamp, Violation, delivery::DeliveryState, file_job::FileStatus, limits};
+use serde::Serialize;
 use std::{borrow::Cow, convert::Infallible, fmt::Write as _};
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
+
+/// The media type of lists for spreadsheet programs.
+pub(crate) const CSV: &str = "text/csv";
+/// Words of a search.
+const SEARCH_WORDS_MAX: usize = 4;
 
 /// The Functions host takes its access key here; it is none of our business.
 const HOST_KEY: &str = "code";
@@ -16,13 +30,20 @@ pub(crate) struct Query {
     /// Names and values not yet taken.
     pairs: Vec<(String, String)>,
     check: Check,
+    /// The function that is asked.
+    list: &'static str,
+    /// Whether a list is wanted as CSV.
+    is_csv: bool,
 }
 
 impl FromRequestParts<Context> for Query {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.uri))
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Infallible> {
+        let mut query = Self::of(&parts.uri);
+        query.list = context.operation.name;
+        query.is_csv = negotiate::prefers(&parts.headers, CSV);
+        Ok(query)
     }
 }
 
@@ -47,6 +68,8 @@ impl Query {
             uri: uri.clone(),
             pairs,
             check: Check::new(),
+            list: "",
+            is_csv: false,
         }
     }
 
@@ -73,6 +96,16 @@ impl Query {
             self.check.fail(name, "missing", "must be given");
             String::new()
         })
+    }
+
+    /// Words to look for.
+    pub(crate) fn search(&mut self) -> Option<String> {
+        let text = self.text("q", limits::SEARCH_CHARS_MAX)?;
+        if text.split_whitespace().count() > SEARCH_WORDS_MAX {
+            let detail = format!("must have {SEARCH_WORDS_MAX} words at most");
+            self.check.fail("q", "too_many", detail);
+        }
+        Some(text)
     }
 
     /// A whole number from `min` to `max`.
@@ -159,53 +192,155 @@ impl Query {
         }
     }
 
-    /// Ends the reading of a list's parameters: `skip`, `limit` and, with `count`, whether to count.
-    pub(crate) fn listing(mut self) -> Result<Listing, Problem> {
-        let is_counted = self.flag("count").unwrap_or(false);
-        let mut listing = self.page()?;
-        listing.is_counted = is_counted;
-        Ok(listing)
-    }
-
-    /// Ends the reading of the parameters of a list that is not counted: `skip` and `limit`.
-    pub(crate) fn page(mut self) -> Result<Listing, Problem> {
-        let skip = self.number("skip", 0, limits::PAGE_SKIP_MAX).unwrap_or(0);
+    /// Ends the reading of a list's parameters: where its page begins, how many rows it has, in which order and form.
+    pub(crate) fn list<T: ToSchema>(mut self, sorting: &'static Sorting) -> Result<Listing, Problem> {
+        let is_counted = is_countable(sorting) && self.flag("count").unwrap_or(false);
+        let sort = self.sort(sorting);
+        let columns = self.columns(field_names::<T>);
         let limit = self
             .number("limit", 1, limits::PAGE_LIMIT_MAX)
             .unwrap_or(limits::PAGE_LIMIT_DEFAULT);
-        let uri = self.uri.clone();
+        let skip = self.number("skip", 0, limits::PAGE_SKIP_MAX);
+        let mut page = Page::new(skip.unwrap_or(0), limit);
+        page.sort = sort;
+        if let Some(cursor) = self.take("cursor") {
+            let place = Place {
+                list: self.list,
+                sorting,
+                sort: &sort,
+            };
+            match place.read(&cursor) {
+                _ if skip.is_some() => self
+                    .check
+                    .fail("skip", "not_allowed", "must not be given with a cursor"),
+                Some(Beginning::Skip(skip)) => page.skip = skip,
+                Some(Beginning::After(keys)) => page.after = keys,
+                None => {
+                    let detail = "must be one that this list answered, in the same order";
+                    self.check.fail("cursor", "unknown_cursor", detail);
+                }
+            }
+        }
+        let (uri, list, is_csv) = (self.uri.clone(), self.list, self.is_csv);
         self.finish()?;
         Ok(Listing {
             uri,
-            page: Page { skip, limit },
-            is_counted: false,
+            list,
+            page,
+            sorting,
+            is_counted,
+            columns: columns.or_else(|| is_csv.then(field_names::<T>)),
+            is_csv,
         })
+    }
+
+    fn sort(&mut self, sorting: &'static Sorting) -> Sort {
+        if sorting.columns().is_empty() {
+            return Sort::default();
+        }
+        let Some(text) = self.take("sort") else {
+            return Sort::default();
+        };
+        sorting.parse(&text).unwrap_or_else(|detail| {
+            self.check.fail("sort", "unknown_word", detail);
+            Sort::default()
+        })
+    }
+
+    /// The members that are asked for, in that order, each once.
+    fn columns(&mut self, known: fn() -> Vec<String>) -> Option<Vec<String>> {
+        let text = self.take("fields")?;
+        let known = known();
+        let mut columns: Vec<String> = Vec::new();
+        for name in text.split(',') {
+            if !known.iter().any(|known| known == name) {
+                let detail = format!("must be names with commas between them, out of {}", known.join(", "));
+                self.check.fail("fields", "unknown_word", detail);
+                return None;
+            }
+            if !columns.iter().any(|column| column == name) {
+                columns.push(name.to_owned());
+            }
+        }
+        Some(columns)
     }
 }
 
-/// Which part of a list is asked for.
+/// Whether a list can be counted: one that comes from the event history cannot.
+pub(crate) const fn is_countable(sorting: &Sorting) -> bool {
+    !sorting.columns().is_empty()
+}
+
+/// The names of a thing's members.
+pub(crate) fn field_names<T: ToSchema>() -> Vec<String> {
+    fn collect(schema: &RefOr<Schema>, names: &mut Vec<String>) {
+        match schema {
+            RefOr::T(Schema::Object(object)) => names.extend(object.properties.keys().cloned()),
+            RefOr::T(Schema::AllOf(all)) => all.items.iter().for_each(|one| collect(one, names)),
+            _ => {}
+        }
+    }
+    let mut names = Vec::new();
+    collect(&T::schema(), &mut names);
+    names
+}
+
+/// Which part of a list is asked for, and how.
 pub(crate) struct Listing {
     uri: Uri,
+    list: &'static str,
     pub(crate) page: Page,
-    pub(crate) is_counted: bool,
+    sorting: &'static Sorting,
+    is_counted: bool,
+    /// The members that are wanted, where not all of them are, or where they are columns.
+    pub(crate) columns: Option<Vec<String>>,
+    /// Whether it is wanted as CSV.
+    pub(crate) is_csv: bool,
 }
 
 impl Listing {
-    /// The `Link` to the next page, where this one was full and the next may be asked for.
-    pub(crate) fn next(&self, items: usize) -> Option<HeaderValue> {
-        let skip = self.page.skip.checked_add(self.page.limit)?;
-        if (items as i64) < self.page.limit || skip > limits::PAGE_SKIP_MAX {
+    /// How many rows the list has, counted where that is asked for.
+    pub(crate) async fn total(&self, count: impl Future<Output = Result<i64, Error>>) -> Result<Option<i64>, Error> {
+        if self.is_counted {
+            count.await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The `Link` to the next page, where this one was full.
+    pub(crate) fn next<T: Serialize>(&self, items: &[T]) -> Option<HeaderValue> {
+        let last = items.last()?;
+        if (items.len() as i64) < self.page.limit {
             return None;
         }
+        let values = if self.sorting.columns().is_empty() {
+            let skip = self.page.skip.checked_add(self.page.limit)?;
+            vec![skip.into()]
+        } else {
+            let members = csv::members(last).ok()?;
+            let order = self.sorting.order(&self.page.sort);
+            let values: Option<Vec<_>> = order
+                .iter()
+                .map(|(column, _)| members.get(column.name).cloned())
+                .collect();
+            values?
+        };
+        let place = Place {
+            list: self.list,
+            sorting: self.sorting,
+            sort: &self.page.sort,
+        };
+        let cursor = place.cursor(&values);
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes()) {
             // An access key does not belong in an answer; a total does not change from page to page.
-            if !["skip", "limit", "count", HOST_KEY].contains(&name.as_ref()) {
+            if !["skip", "cursor", "limit", "count", HOST_KEY].contains(&name.as_ref()) {
                 query.append_pair(&name, &value);
             }
         }
-        query.append_pair("skip", &skip.to_string());
         query.append_pair("limit", &self.page.limit.to_string());
+        query.append_pair("cursor", &cursor);
         let link = format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.finish());
         HeaderValue::try_from(link).ok()
     }
@@ -239,13 +374,19 @@ pub(crate) enum Kind {
     Time,
     /// One of these words.
     Words(fn() -> Vec<&'static str>),
+    /// Where a page begins.
+    Cursor,
+    /// An order of a list.
+    Sort(&'static Sorting),
+    /// Some of these names, with commas between them.
+    Names(fn() -> Vec<String>),
 }
 
-/// `skip` and `limit`.
-pub(crate) const PAGE: [Parameter; 2] = [
+/// `skip`, `limit` and `cursor`.
+pub(crate) const PAGE: [Parameter; 3] = [
     Parameter {
         name: "skip",
-        description: "Rows to leave out at the start.",
+        description: "Rows to leave out at the start. For deep pages follow `Link` instead.",
         kind: Kind::Number(0, limits::PAGE_SKIP_MAX),
         example: "0",
     },
@@ -255,7 +396,33 @@ pub(crate) const PAGE: [Parameter; 2] = [
         kind: Kind::Number(1, limits::PAGE_LIMIT_MAX),
         example: "100",
     },
+    Parameter {
+        name: "cursor",
+        description: "Where the page begins: as a `Link` of this list has it. Not together with `skip`.",
+        kind: Kind::Cursor,
+        example: "",
+    },
 ];
+
+/// `sort`.
+pub(crate) const fn sort(sorting: &'static Sorting) -> Parameter {
+    Parameter {
+        name: "sort",
+        description: "In which order: one or two columns with a comma between them, from high to low with a `-` before the name.",
+        kind: Kind::Sort(sorting),
+        example: sorting.default(),
+    }
+}
+
+/// `fields`.
+pub(crate) const fn fields<T: ToSchema>() -> Parameter {
+    Parameter {
+        name: "fields",
+        description: "Which members to answer, where not all are wanted: names with commas between them.",
+        kind: Kind::Names(field_names::<T>),
+        example: "",
+    }
+}
 
 /// `count`.
 pub(crate) const COUNT: Parameter = Parameter {
@@ -331,6 +498,9 @@ pub(crate) fn violation(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use inventory_app::{Key, products::SORTING};
+    use inventory_domain::product::Product;
+    use serde_json::json;
 
     fn query(text: &'static str) -> Query {
         Query::of(&Uri::from_static(text))
@@ -341,32 +511,56 @@ mod tests {
         format!("{problem:?} {headers:?}")
     }
 
+    fn list(query: Query) -> Result<Listing, Problem> {
+        query.list::<Product>(&SORTING)
+    }
+
     #[test]
     fn the_next_page_keeps_the_filters() {
-        let mut with_filter =
-            query("/api/v1/products?category=Dairy%20%26%20Eggs&skip=10&limit=5&count=true&code=secret");
-        assert_eq!(with_filter.text("category", 100).as_deref(), Some("Dairy & Eggs"));
-        let listing = with_filter.listing().unwrap();
-        assert!(listing.is_counted);
-        assert_eq!(listing.page, Page { skip: 10, limit: 5 });
-        assert_eq!(
-            listing.next(5).unwrap(),
-            "</api/v1/products?category=Dairy+%26+Eggs&skip=15&limit=5>; rel=\"next\""
+        let first = Uri::from_static(
+            "/api/v1/products?category=Dairy%20%26%20Eggs&skip=10&limit=2&count=true&sort=-sku&code=secret",
         );
-        assert!(listing.next(4).is_none());
+        let mut query = Query::of(&first);
+        assert_eq!(query.text("category", 100).as_deref(), Some("Dairy & Eggs"));
+        let listing = list(query).unwrap();
+        assert!(listing.is_counted);
+        assert_eq!((listing.page.skip, listing.page.limit), (10, 2));
+        let items = [json!({ "id": 8, "sku": "B" }), json!({ "id": 9, "sku": "A" })];
+        assert!(listing.next(&items[..1]).is_none());
+        let link = listing.next(&items).unwrap();
+        let next = link.to_str().unwrap().strip_suffix(">; rel=\"next\"").unwrap();
+        assert!(next.starts_with("</api/v1/products?category=Dairy+%26+Eggs&sort=-sku&limit=2&cursor="));
+
+        let mut query = Query::of(&next[1..].parse().unwrap());
+        query.text("category", 100);
+        let page = list(query).unwrap().page;
+        assert_eq!(page.after, [Key::Text("A".to_owned()), Key::Int(9)]);
+        assert_eq!(page.skip, 0);
     }
 
     #[test]
     fn wrong_and_unknown_parameters_are_all_named() {
-        let mut all = query("/x?skip=-1&limit=1001&count=perhaps&sort=sku&product_id=0&sku=a&sku=b");
+        let mut all = query(
+            "/x?skip=-1&limit=1001&count=perhaps&sort=price&cursor=AAAA&fields=id,size&order=sku&product_id=0&sku=a&sku=b",
+        );
         assert_eq!(all.id("product_id"), Some(0));
         all.text("sku", 64);
-        let Err(problem) = all.listing() else {
-            panic!("must refuse")
-        };
+        let Err(problem) = list(all) else { panic!("must refuse") };
         let text = pointers(&problem);
-        for name in ["skip", "limit", "count", "sort", "product_id", "sku"] {
+        for name in ["skip", "limit", "count", "sort", "fields", "order", "product_id", "sku"] {
             assert!(text.contains(&format!("pointer: \"{name}\"")), "{name}: {text}");
         }
+        let both = query("/x?skip=1&cursor=AAAA");
+        assert!(pointers(&list(both).err().unwrap()).contains("not_allowed"));
+        let mut many = query("/x?q=a+b+c+d+e");
+        many.search();
+        assert!(pointers(&list(many).err().unwrap()).contains("too_many"));
+    }
+
+    #[test]
+    fn fields_are_members_of_the_answer() {
+        let listing = list(query("/x?fields=sku,id,sku")).unwrap();
+        assert_eq!(listing.columns.unwrap(), ["sku", "id"]);
+        assert_eq!(field_names::<Product>()[..3], ["id", "sku", "name"]);
     }
 }

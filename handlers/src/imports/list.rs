@@ -6,20 +6,16 @@ use crate::{
 };
 use axum::extract::State;
 use inventory_app::imports::{self, FileJobFilter};
-use inventory_domain::file_job::FileStatus;
+use inventory_domain::file_job::{FileStatus, Import};
 
 pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
     let filter = FileJobFilter {
         kind: None,
         status: query.word("status", FileStatus::parse, FileStatus::ALL),
     };
-    let listing = query.listing()?;
-    let items = imports::list(context.app(), &filter, listing.page).await?;
-    let total = if listing.is_counted {
-        Some(imports::count(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let listing = query.list::<Import>(&imports::SORTING)?;
+    let items = imports::list(context.app(), &filter, listing.page.clone()).await?;
+    let total = listing.total(imports::count(context.app(), &filter)).await?;
     listed(&listing, &items, total)
 }
 
@@ -27,7 +23,7 @@ pub(crate) fn document() -> Document {
     Document::list(
         "Imports, the newest first, without the lines that they have refused.",
         &[FILE_STATUS],
-        true,
+        &imports::SORTING,
         &examples::queued_import(),
     )
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 use axum::extract::State;
 use inventory_app::inventory::{self, StockFilter};
-use inventory_domain::limits;
+use inventory_domain::{limits, stock::StockItem};
 
 pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
     let filter = StockFilter {
@@ -19,13 +19,9 @@ pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> 
         location_id: query.id("location_id"),
         sku: query.text("sku", limits::SKU_CHARS_MAX),
     };
-    let listing = query.listing()?;
-    let items = inventory::list(context.app(), &filter, listing.page).await?;
-    let total = if listing.is_counted {
-        Some(inventory::count(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let listing = query.list::<StockItem>(&inventory::SORTING)?;
+    let items = inventory::list(context.app(), &filter, listing.page.clone()).await?;
+    let total = listing.total(inventory::count(context.app(), &filter)).await?;
     listed(&listing, &items, total)
 }
 
@@ -50,5 +46,10 @@ pub(crate) fn document() -> Document {
             example: "TEA-GREEN-100",
         },
     ];
-    Document::list("Stock items by id.", &filters, true, &examples::stock_item())
+    Document::list(
+        "Stock items by id.",
+        &filters,
+        &inventory::SORTING,
+        &examples::stock_item(),
+    )
 }

@@ -11,13 +11,17 @@ use crate::{
 };
 use axum::extract::State;
 use inventory_app::inventory;
-use inventory_domain::limits;
+use inventory_domain::{limits, stock::StockItem};
 
 pub(crate) async fn handle(State(context): State<Context>, mut query: Query) -> Answer {
     let threshold = query.number("threshold", 0, limits::ON_HAND_MAX);
-    let listing = query.page()?;
-    let items = inventory::low_stock(context.app(), threshold, listing.page).await?;
-    listed(&listing, &items, None)
+    let sorting = inventory::low_sorting(threshold);
+    let listing = query.list::<StockItem>(sorting)?;
+    let items = inventory::low_stock(context.app(), threshold, listing.page.clone()).await?;
+    let total = listing
+        .total(inventory::count_low_stock(context.app(), threshold))
+        .await?;
+    listed(&listing, &items, total)
 }
 
 pub(crate) fn document() -> Document {
@@ -30,7 +34,7 @@ pub(crate) fn document() -> Document {
     Document::list(
         "Stock items with few units available.",
         &[threshold],
-        false,
+        inventory::low_sorting(None),
         &examples::low_item(),
     )
 }

@@ -6,18 +6,20 @@ use crate::{
 };
 use axum::extract::State;
 use inventory_app::inventory;
+use inventory_domain::movement::Movement;
 
 pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<i64>, query: Query) -> Answer {
-    let listing = query.page()?;
-    let items = inventory::movements(context.app(), id, listing.page).await?;
-    listed(&listing, &items, None)
+    let listing = query.list::<Movement>(&inventory::MOVEMENTS_SORTING)?;
+    let items = inventory::movements(context.app(), id, listing.page.clone()).await?;
+    let total = listing.total(inventory::count_movements(context.app(), id)).await?;
+    listed(&listing, &items, total)
 }
 
 pub(crate) fn document() -> Document {
     Document::list(
         "The ledger of a stock item, oldest first: its levels are the sums of the deltas.",
         &[],
-        false,
+        &inventory::MOVEMENTS_SORTING,
         &examples::movement(),
     )
 }

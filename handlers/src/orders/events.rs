@@ -5,12 +5,14 @@ use crate::{
     http::{Answer, Context, Id, Query, document::Document, listed},
 };
 use axum::extract::State;
-use inventory_app::events;
+use inventory_app::{Sorting, events};
+use inventory_domain::event::Event;
+use serde_json::Value;
 use uuid::Uuid;
 
 pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<Uuid>, query: Query) -> Answer {
-    let listing = query.page()?;
-    let items = events::of_order(context.app(), id, listing.page).await?;
+    let listing = query.list::<Event<'static, Value>>(&Sorting::BY_PLACE)?;
+    let items = events::of_order(context.app(), id, listing.page.clone()).await?;
     listed(&listing, &items, None)
 }
 
@@ -18,7 +20,7 @@ pub(crate) fn document() -> Document {
     Document::list(
         "What happened to an order, oldest first: CloudEvents as they were sent (see `events_list`).",
         &[],
-        false,
+        &Sorting::BY_PLACE,
         &examples::event(),
     )
 }

@@ -14,21 +14,22 @@ use inventory_app::{
     access_log::Shown,
     orders::{self, OrderFilter},
 };
-use inventory_domain::{limits, order::OrderStatus};
+use inventory_domain::{
+    limits,
+    order::{Order, OrderStatus},
+};
 
 pub(crate) async fn handle(State(context): State<Context>, viewer: Viewer, mut query: Query) -> Answer {
     let filter = OrderFilter {
         status: query.word("status", OrderStatus::parse, OrderStatus::ALL),
         customer: query.text("customer", limits::CUSTOMER_CHARS_MAX),
+        from: query.time("from"),
+        until: query.time("until"),
     };
-    let listing = query.listing()?;
-    let items = orders::list(context.app(), &filter, listing.page).await?;
+    let listing = query.list::<Order>(&orders::SORTING)?;
+    let items = orders::list(context.app(), &filter, listing.page.clone()).await?;
     viewer.sees(items.iter().map(|order| Shown::Customer(order.customer_id)));
-    let total = if listing.is_counted {
-        Some(orders::count(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let total = listing.total(orders::count(context.app(), &filter)).await?;
     listed(&listing, &items, total)
 }
 
@@ -46,11 +47,23 @@ pub(crate) fn document() -> Document {
             kind: Kind::Text(limits::CUSTOMER_CHARS_MAX),
             example: "C-1",
         },
+        Parameter {
+            name: "from",
+            description: "Placed at this moment or later.",
+            kind: Kind::Time,
+            example: "2026-01-05T00:00:00Z",
+        },
+        Parameter {
+            name: "until",
+            description: "Placed before this moment.",
+            kind: Kind::Time,
+            example: "2026-01-06T00:00:00Z",
+        },
     ];
     Document::list(
         "Orders, the newest first.",
         &filters,
-        true,
+        &orders::SORTING,
         &examples::confirmed_order(),
     )
 }

@@ -14,7 +14,10 @@ use inventory_app::{
     access_log::Shown,
     parked::{self, ParkedFilter},
 };
-use inventory_domain::{limits, parked::ParkReason};
+use inventory_domain::{
+    limits,
+    parked::{ParkReason, ParkedMessage},
+};
 
 pub(crate) async fn handle(State(context): State<Context>, viewer: Viewer, mut query: Query) -> Answer {
     let filter = ParkedFilter {
@@ -22,14 +25,10 @@ pub(crate) async fn handle(State(context): State<Context>, viewer: Viewer, mut q
         reason: query.word("reason", ParkReason::parse, ParkReason::ALL),
         replayed: query.flag("replayed"),
     };
-    let listing = query.listing()?;
-    let items = parked::list(context.app(), &filter, listing.page).await?;
+    let listing = query.list::<ParkedMessage>(&parked::SORTING)?;
+    let items = parked::list(context.app(), &filter, listing.page.clone()).await?;
     viewer.sees(items.iter().map(|message| Shown::Parked(message.id)));
-    let total = if listing.is_counted {
-        Some(parked::count(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let total = listing.total(parked::count(context.app(), &filter)).await?;
     listed(&listing, &items, total)
 }
 
@@ -57,7 +56,7 @@ pub(crate) fn document() -> Document {
     Document::list(
         "Parked messages, the newest first.",
         &filters,
-        true,
+        &parked::SORTING,
         &examples::parked_message(),
     )
 }

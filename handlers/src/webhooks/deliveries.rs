@@ -6,7 +6,7 @@ use crate::{
 };
 use axum::extract::State;
 use inventory_app::receivers::{self, DeliveryFilter, Resource};
-use inventory_domain::delivery::DeliveryState;
+use inventory_domain::delivery::{Delivery, DeliveryState};
 
 pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<i64>, mut query: Query) -> Answer {
     let filter = DeliveryFilter {
@@ -14,13 +14,11 @@ pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<i64>, mut 
         receiver_id: id,
         state: query.word("state", DeliveryState::parse, DeliveryState::ALL),
     };
-    let listing = query.listing()?;
-    let items = receivers::deliveries(context.app(), &filter, listing.page).await?;
-    let total = if listing.is_counted {
-        Some(receivers::count_deliveries(context.app(), &filter).await?)
-    } else {
-        None
-    };
+    let listing = query.list::<Delivery>(&receivers::DELIVERIES_SORTING)?;
+    let items = receivers::deliveries(context.app(), &filter, listing.page.clone()).await?;
+    let total = listing
+        .total(receivers::count_deliveries(context.app(), &filter))
+        .await?;
     listed(&listing, &items, total)
 }
 
@@ -28,7 +26,7 @@ pub(crate) fn document() -> Document {
     Document::list(
         "What was and is to be sent to a webhook, the newest first, with every try.",
         &[DELIVERY_STATE],
-        true,
+        &receivers::DELIVERIES_SORTING,
         &examples::delivery(),
     )
 }

@@ -5,16 +5,13 @@ use crate::{
     http::{Answer, Context, Query, document::Document, listed},
 };
 use axum::extract::State;
-use inventory_app::receivers::webhooks;
+use inventory_app::receivers::{SORTING, webhooks};
+use inventory_domain::webhook::Webhook;
 
 pub(crate) async fn handle(State(context): State<Context>, query: Query) -> Answer {
-    let listing = query.listing()?;
-    let items = webhooks::list(context.app(), listing.page).await?;
-    let total = if listing.is_counted {
-        Some(webhooks::count(context.app()).await?)
-    } else {
-        None
-    };
+    let listing = query.list::<Webhook>(&SORTING)?;
+    let items = webhooks::list(context.app(), listing.page.clone()).await?;
+    let total = listing.total(webhooks::count(context.app())).await?;
     listed(&listing, &items, total)
 }
 
@@ -22,7 +19,7 @@ pub(crate) fn document() -> Document {
     Document::list(
         "Webhooks by id, without their secrets.",
         &[],
-        true,
+        &SORTING,
         &examples::webhook(),
     )
 }

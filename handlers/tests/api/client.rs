@@ -191,6 +191,16 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// Where the list's next page is.
+    #[track_caller]
+    pub fn next(&self) -> Option<String> {
+        let link = self.header("link")?;
+        let path = link
+            .strip_prefix('<')
+            .and_then(|link| link.strip_suffix(">; rel=\"next\""));
+        Some(path.unwrap().to_owned())
+    }
+
     /// The items of a list.
     #[track_caller]
     pub fn items(&self) -> Vec<Value> {

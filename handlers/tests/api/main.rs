@@ -12,6 +12,7 @@ mod docs;
 mod entra;
 mod files;
 mod forms;
+mod lists;
 mod metrics;
 mod orders;
 mod settings;

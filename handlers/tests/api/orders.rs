@@ -374,8 +374,9 @@ async fn an_orders_events_are_told_in_order() {
         .items();
     assert_eq!(shipped, events[2..]);
     let page = api.get(&format!("{path}/events?skip=1&limit=1")).await.expect(200);
-    assert!(page.header("link").is_some_and(|link| link.contains("skip=2")));
     assert_eq!(page.items(), events[1..2]);
+    let next = api.get(&page.next().unwrap()).await.expect(200);
+    assert_eq!(next.items(), events[2..3]);
     let stock = api
         .get(&format!("/api/v1/events?subject=inventory/{item}"))
         .await

@@ -5,11 +5,12 @@ use sqlx::{Postgres, Sqlite, postgres::PgArguments, query::Query, sqlite::Sqlite
 use uuid::Uuid;
 
 /// One bound value. Times are bound as microseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Arg<'a> {
     Int(i64),
     IntOpt(Option<i64>),
     Text(&'a str),
+    Owned(String),
     TextOpt(Option<&'a str>),
     Uuid(Uuid),
 }
@@ -44,6 +45,12 @@ impl<'a> From<&'a String> for Arg<'a> {
     }
 }
 
+impl From<String> for Arg<'_> {
+    fn from(value: String) -> Self {
+        Self::Owned(value)
+    }
+}
+
 impl<'a> From<Option<&'a str>> for Arg<'a> {
     fn from(value: Option<&'a str>) -> Self {
         Self::TextOpt(value)
@@ -61,12 +68,13 @@ pub(super) fn bind_postgres<'q>(
     args: &[Arg<'_>],
 ) -> Query<'q, Postgres, PgArguments> {
     for arg in args {
-        query = match *arg {
-            Arg::Int(value) => query.bind(value),
-            Arg::IntOpt(value) => query.bind(value),
-            Arg::Text(value) => query.bind(value.to_owned()),
+        query = match arg {
+            Arg::Int(value) => query.bind(*value),
+            Arg::IntOpt(value) => query.bind(*value),
+            Arg::Text(value) => query.bind((*value).to_owned()),
+            Arg::Owned(value) => query.bind(value.clone()),
             Arg::TextOpt(value) => query.bind(value.map(str::to_owned)),
-            Arg::Uuid(value) => query.bind(value),
+            Arg::Uuid(value) => query.bind(*value),
         };
     }
     query
@@ -77,12 +85,13 @@ pub(super) fn bind_sqlite<'q>(
     args: &[Arg<'_>],
 ) -> Query<'q, Sqlite, SqliteArguments> {
     for arg in args {
-        query = match *arg {
-            Arg::Int(value) => query.bind(value),
-            Arg::IntOpt(value) => query.bind(value),
-            Arg::Text(value) => query.bind(value.to_owned()),
+        query = match arg {
+            Arg::Int(value) => query.bind(*value),
+            Arg::IntOpt(value) => query.bind(*value),
+            Arg::Text(value) => query.bind((*value).to_owned()),
+            Arg::Owned(value) => query.bind(value.clone()),
             Arg::TextOpt(value) => query.bind(value.map(str::to_owned)),
-            Arg::Uuid(value) => query.bind(value),
+            Arg::Uuid(value) => query.bind(*value),
         };
     }
     query

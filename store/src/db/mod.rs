@@ -17,7 +17,7 @@ pub use error::{Logged, StoreError};
 pub(crate) use group::{ById, Group, all_failed};
 pub use observe::Observer;
 pub(crate) use pool::Run;
-pub use pool::{Engine, Options, Page, PoolStatus, Store, clock};
+pub use pool::{Engine, Options, PoolStatus, Store, clock};
 pub(crate) use row::{FromRow, Reader};
 pub(crate) use sql::Sql;
 pub use tx::{Caller, Tx};

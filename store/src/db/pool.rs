@@ -4,7 +4,7 @@ use super::{
     Arg, Authentication, ById, FromRow, Observer, Reader, Sql, StoreError, access::Access, arg, group::Commits,
 };
 use crate::{backorders::Arrivals, names::NameLookups};
-use inventory_domain::{Timestamp, limits, order::Order, product::Product, stock::StockItem};
+use inventory_domain::{Timestamp, order::Order, product::Product, stock::StockItem};
 use secrecy::SecretString;
 use sqlx::{
     AssertSqlSafe, Executor as _, PgPool, SqlitePool, Transaction,
@@ -87,24 +87,6 @@ pub struct PoolStatus {
     pub idle: u32,
     /// Connections that may be open.
     pub max: u32,
-}
-
-/// Part of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Rows left out at the start.
-    pub skip: i64,
-    /// Rows at most.
-    pub limit: i64,
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self {
-            skip: 0,
-            limit: limits::PAGE_LIMIT_DEFAULT,
-        }
-    }
 }
 
 /// The present moment, in whole microseconds.

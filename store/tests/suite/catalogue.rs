@@ -86,7 +86,7 @@ pub async fn products_live(database: &Database) {
     ));
 }
 
-fn new(sku: &str) -> NewProduct {
+pub fn new(sku: &str) -> NewProduct {
     NewProduct {
         sku: sku.into(),
         name: "A name".into(),

@@ -136,6 +136,7 @@ pub async fn an_order_leaves_in_parts(database: &Database) {
         let filter = OrderFilter {
             status: Some(status),
             customer: None,
+            ..OrderFilter::default()
         };
         assert_eq!(orders::count(&database.store, &filter).await.unwrap(), count);
         let listed = orders::list(&database.store, &filter, Page::default()).await.unwrap();

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod files;
 pub mod fulfilment;
 pub mod levels;
+pub mod lists;
 pub mod orders;
 pub mod privacy;
 pub mod receivers;

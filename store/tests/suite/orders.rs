@@ -79,6 +79,7 @@ pub async fn placed_decided_and_shipped(database: &Database) {
     let filter = OrderFilter {
         status: Some(OrderStatus::Shipped),
         customer: Some("C-1".into()),
+        ..OrderFilter::default()
     };
     let listed = orders::list(&database.store, &filter, Page::default()).await.unwrap();
     assert_eq!(listed, [orders::get(&database.store, placed.id).await.unwrap()]);

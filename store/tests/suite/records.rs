@@ -313,7 +313,7 @@ pub async fn events_are_read_by_what_they_happened_to(database: &Database) {
         subject: format!("products/{}", product.id),
         event_type,
     };
-    let page = |skip, limit| inventory_store::Page { skip, limit };
+    let page = inventory_store::Page::new;
     let types = |texts: Vec<String>| -> Vec<String> {
         let event = |text: &String| serde_json::from_str::<serde_json::Value>(text).unwrap();
         texts

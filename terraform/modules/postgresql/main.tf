@@ -17,7 +17,7 @@ locals {
   parameters = local.is_replica ? {} : merge({
     require_secure_transport            = "on"
     ssl_min_protocol_version            = "TLSv1.2"
-    "azure.extensions"                  = "PG_STAT_STATEMENTS"
+    "azure.extensions"                  = "PG_STAT_STATEMENTS,PG_TRGM"
     "pg_qs.query_capture_mode"          = "top"
     log_min_duration_statement          = "1000"
     log_lock_waits                      = "on"
