@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::host::{DEFAULT_AMQP_PORT, HostOptions};
+use crate::queues::QueuesArgs;
 
 /// The Azure Functions host on your desk: runs a custom handler with HTTP, timers and Service Bus.
 #[derive(Debug, Parser)]
@@ -25,6 +26,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the app in a folder.
     Start(Box<StartArgs>),
+    /// Look at the messages of a host that runs, delete them, send some, give dead letters another chance.
+    Queues(Box<QueuesArgs>),
     /// For the host itself: becomes the handler.
     #[command(name = crate::handler::LAUNCH_COMMAND, hide = true)]
     Launch {

@@ -10,6 +10,7 @@
 //! | [`timers`], [`servicebus_trigger`] | what calls functions besides HTTP |
 //! | [`servicebus`] | the broker and its AMQP door |
 //! | [`admin`] | the host's own addresses |
+//! | [`queues`] | those addresses from the command line |
 //! | [`examples`] | calls that lie beside an app, ready to be sent |
 //! | [`host`] | all of it together |
 
@@ -26,6 +27,7 @@ pub mod host;
 pub mod http;
 pub mod invocation;
 pub mod keys;
+pub mod queues;
 pub mod servicebus;
 pub mod servicebus_trigger;
 pub mod tap;

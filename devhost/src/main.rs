@@ -7,6 +7,7 @@ use devhost::cli::{Cli, Command, StartArgs};
 use devhost::console::Console;
 use devhost::handler::launch;
 use devhost::host::Host;
+use devhost::queues;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
             eprintln!("{}", launch(arguments));
             return ExitCode::from(127);
         }
+        Some(Command::Queues(args)) => return queues::run(&args),
         Some(Command::Start(args)) => *args,
         None => cli.start,
     };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::servicebus::BrokerMessage;
@@ -29,8 +30,7 @@ struct Written {
     #[serde(default)]
     application_properties: Map<String, Value>,
     time_to_live_seconds: Option<f64>,
-    #[serde(default, with = "time::serde::rfc3339::option")]
-    scheduled_enqueue_time: Option<OffsetDateTime>,
+    scheduled_enqueue_time: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +77,13 @@ impl Written {
             .map(Duration::try_from_secs_f64)
             .transpose()
             .map_err(|error| format!("timeToLiveSeconds: {error}"))?;
+        let scheduled_enqueue_time = self
+            .scheduled_enqueue_time
+            .map(|text| {
+                OffsetDateTime::parse(&text, &Rfc3339)
+                    .map_err(|_| format!("scheduledEnqueueTime '{text}' is not a time such as 2026-01-31T12:00:00Z"))
+            })
+            .transpose()?;
         Ok(BrokerMessage {
             message_id: self.message_id.unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
             body,
@@ -90,7 +97,7 @@ impl Written {
             partition_key: self.partition_key,
             application_properties: self.application_properties,
             time_to_live,
-            scheduled_enqueue_time: self.scheduled_enqueue_time,
+            scheduled_enqueue_time,
         })
     }
 }
@@ -122,5 +129,10 @@ mod tests {
         );
         assert!(read("nonsense").is_err());
         assert!(read(r#"{"body": "", "bodyBase64": ""}"#).is_err());
+        let error = read(r#"{"scheduledEnqueueTime": "tomorrow"}"#).unwrap_err();
+        assert!(
+            error.starts_with("message 0: scheduledEnqueueTime 'tomorrow'"),
+            "{error}"
+        );
     }
 }

@@ -1,0 +1,128 @@
+//! `devhost queues`: what lies in the queues of a host that runs, from the command line.
+
+mod args;
+mod client;
+mod print;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+pub use args::QueuesArgs;
+use args::{Action, SendArgs};
+use client::Client;
+use serde_json::{Map, Value, json};
+
+/// Does what is asked. What goes wrong is said on standard error.
+pub fn run(args: &QueuesArgs) -> ExitCode {
+    let done = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(answer(args)));
+    match done {
+        Ok(text) => match std::io::stdout().lock().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn answer(args: &QueuesArgs) -> Result<String, String> {
+    let client = Client::new(args.port()?);
+    let (answer, words) = match args.action.as_ref().unwrap_or(&Action::List) {
+        Action::List => {
+            let answer = client.get("").await?;
+            let words = print::entities(&answer);
+            (answer, words)
+        }
+        Action::Peek(peek) => {
+            let query = format!("state={}&skip={}&count={}", peek.state.name(), peek.skip, peek.count);
+            let answer = client.get(&format!("{}/messages?{query}", path(&peek.entity))).await?;
+            let words = print::messages(&answer);
+            (answer, words)
+        }
+        Action::Purge { entity, state } => {
+            let path = format!("{}/messages?state={}", path(entity), state.name());
+            let answer = client.delete(&path).await?;
+            let words = format!("Deleted: {}.\n", answer["purged"]);
+            (answer, words)
+        }
+        Action::Resubmit { entity, all, numbers } => {
+            let which = if *all {
+                json!({"all": true})
+            } else {
+                json!({"sequenceNumbers": numbers})
+            };
+            let answer = client.post(&format!("{}/resubmit", path(entity)), &which).await?;
+            let words = format!("Resubmitted: {}.\n", answer["resubmitted"]);
+            (answer, words)
+        }
+        Action::Send(send) => {
+            let answer = client.post(&path(&send.entity), &message(send)?).await?;
+            let words = format!("Sent: {}.\n", print::numbers(&answer["sequenceNumbers"]));
+            (answer, words)
+        }
+    };
+    Ok(if args.json { format!("{answer:#}\n") } else { words })
+}
+
+/// An entity within an address.
+fn path(entity: &str) -> String {
+    let mut path = String::from("/");
+    for byte in entity.trim_matches('/').bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b'/' | b'$' => {
+                path.push(char::from(byte));
+            }
+            // Writing into a text cannot fail.
+            other => drop(write!(path, "%{other:02X}")),
+        }
+    }
+    path
+}
+
+/// The message that the arguments describe.
+fn message(args: &SendArgs) -> Result<Value, String> {
+    if let Some(file) = &args.messages {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        return serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()));
+    }
+    let mut message = Map::new();
+    message.insert("body".to_owned(), args.body.clone().unwrap_or_default().into());
+    let texts = [
+        ("messageId", &args.message_id),
+        ("sessionId", &args.session_id),
+        ("subject", &args.subject),
+        ("contentType", &args.content_type),
+        ("correlationId", &args.correlation_id),
+        ("scheduledEnqueueTime", &args.at),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            message.insert(name.to_owned(), value.clone().into());
+        }
+    }
+    let properties: Map<String, Value> = args.properties.iter().cloned().collect();
+    if !properties.is_empty() {
+        message.insert("applicationProperties".to_owned(), properties.into());
+    }
+    Ok(message.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entities_within_addresses() {
+        assert_eq!(path("/orders/$deadletterqueue"), "/orders/$deadletterqueue");
+        assert_eq!(path("t/Subscriptions/a b?ä"), "/t/Subscriptions/a%20b%3F%C3%A4");
+    }
+}
