@@ -59,9 +59,10 @@ results.scheduled = sequences.length;
 const start = performance.now();
 for (let n = 0; n < 1000; n++) await sender.sendMessages({ body: "{}" });
 results.one_by_one_per_second = 1000 / ((performance.now() - start) / 1000);
+await sender.sendMessages({ body: Buffer.alloc(900_000, "x"), messageId: "large" });
 await client.createSender("inventory-events").sendMessages({ body: "event", messageId: "event" });
 results.unknown_queue = await outcome(() => sendOne(client, "nope", "x"));
-results.too_large = await outcome(() => sendOne(client, "orders", Buffer.alloc(1024 * 1024 + 1)));
+results.too_large = await outcome(() => sendOne(client, "orders", Buffer.alloc(1_100_000)));
 results.after_too_large = await outcome(() => sendOne(client, "orders", "fine"));
 results.receive = await outcome(async () => {
   const receiver = client.createReceiver("orders");

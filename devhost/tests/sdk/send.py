@@ -69,10 +69,11 @@ def main():
             for n in range(1000):
                 sender.send_messages(ServiceBusMessage(b"{}"))
             results["one_by_one_per_second"] = 1000 / (time.monotonic() - start)
+            sender.send_messages(ServiceBusMessage(b"x" * 900_000, message_id="large"))
         with client.get_topic_sender("inventory-events") as sender:
             sender.send_messages(ServiceBusMessage(b"event", message_id="event"))
         results["unknown_queue"] = outcome(lambda: send_one(client, "nope"))
-        results["too_large"] = outcome(lambda: send_one(client, "orders", b"x" * (1024 * 1024 + 1)))
+        results["too_large"] = outcome(lambda: send_one(client, "orders", b"x" * 1_100_000))
         results["after_too_large"] = outcome(lambda: send_one(client, "orders", b"fine"))
         results["receive"] = outcome(lambda: receive_one(client, "orders"))
     print(json.dumps(results))

@@ -68,3 +68,18 @@ pub(crate) fn ids(deliveries: &[Delivery]) -> Vec<&str> {
 pub(crate) fn tokens(deliveries: &[Delivery]) -> Vec<Uuid> {
     deliveries.iter().map(|delivery| delivery.lock_token).collect()
 }
+
+/// A tool that `cargo xtask test` installs. Skipping the test without it would hide that nothing was tested.
+pub(crate) fn tool(path: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target"),
+        PathBuf::from,
+    );
+    let path = target.join("tools").join(path);
+    assert!(
+        path.exists(),
+        "{} is missing: run cargo xtask test, which installs it",
+        path.display()
+    );
+    path
+}
