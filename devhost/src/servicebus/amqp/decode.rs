@@ -10,8 +10,9 @@ use super::value::Value;
 
 /// The deepest nesting that is read. SDKs need about five; a limit keeps hostile bytes off the stack.
 const DEPTH_MAX: usize = 32;
-/// The longest array whose elements take no bytes (nulls, trues).
-const EMPTY_ELEMENTS_MAX: usize = 1_024;
+/// The longest array whose elements take no bytes (nulls, trues). Arrays can be in arrays, so this is also how many times more
+/// values than bytes there can be, about.
+const EMPTY_ELEMENTS_MAX: usize = 16;
 
 /// The bytes are not an AMQP value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -194,6 +195,7 @@ mod tests {
     use super::*;
     use crate::servicebus::amqp::encode::encode;
     use bytes::BytesMut;
+    use proptest::prelude::*;
 
     fn read(bytes: &[u8]) -> Result<Value, DecodeError> {
         decode(&mut Bytes::copy_from_slice(bytes))
@@ -256,6 +258,94 @@ mod tests {
             Err(DecodeError::Invalid)
         );
         assert_eq!(read(&[0xb0, 0xff, 0xff, 0xff, 0xff]), Err(DecodeError::Truncated));
+    }
+
+    /// How many values there are, with those within.
+    fn count(value: &Value) -> usize {
+        1 + match value {
+            Value::List(items) | Value::Array(items) => items.iter().map(count).sum(),
+            Value::Map(entries) => entries.iter().map(|(key, value)| count(key) + count(value)).sum(),
+            Value::Described(described) => count(&described.0) + count(&described.1),
+            _ => 0,
+        }
+    }
+
+    /// Ten bytes must not become a thousand values.
+    #[test]
+    fn arrays_of_nothing_in_an_array_stay_small() {
+        const ARRAYS: u32 = 1_000;
+        for elements in [16_u32, 17, 1_024] {
+            let inner = [&6_u32.to_be_bytes()[..], &elements.to_be_bytes(), &[0x40]].concat();
+            let inner = [&5_u32.to_be_bytes()[..], &inner[4..]].concat();
+            let inside = [&ARRAYS.to_be_bytes()[..], &[0xf0], &inner.repeat(ARRAYS as usize)].concat();
+            let bytes = [&[0xf0][..], &(inside.len() as u32).to_be_bytes(), &inside].concat();
+            match read(&bytes) {
+                Ok(value) => assert!(elements <= 16 && count(&value) <= 2 * bytes.len(), "{elements}"),
+                Err(error) => assert!(elements > 16 && error == DecodeError::Invalid, "{elements}"),
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever the bytes are, there is an answer, and not many more values than bytes.
+        #[test]
+        fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            if let Ok(value) = read(&bytes) {
+                prop_assert!(count(&value) <= EMPTY_ELEMENTS_MAX * bytes.len());
+            }
+        }
+
+        /// What can be read is the same after it was written and read again, as long as nothing is in it that is not a number
+        /// or is left out.
+        #[test]
+        fn what_was_read_can_be_written(value in value_tree()) {
+            let mut bytes = BytesMut::new();
+            encode(&value, &mut bytes);
+            prop_assert_eq!(decode(&mut bytes.freeze()), Ok(value));
+        }
+
+        /// A value with some bytes changed, or its end missing, is a value or an error.
+        #[test]
+        fn a_broken_value_is_answered(
+            value in value_tree(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = BytesMut::new();
+            encode(&value, &mut bytes);
+            let mut bytes = bytes.to_vec();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let _ = read(&bytes);
+            let _ = read(&bytes[..end.index(bytes.len())]);
+        }
+    }
+
+    fn value_tree() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<u8>().prop_map(Value::Ubyte),
+            any::<u32>().prop_map(Value::Uint),
+            any::<u64>().prop_map(Value::Ulong),
+            any::<i64>().prop_map(Value::Long),
+            any::<char>().prop_map(Value::Char),
+            any::<u128>().prop_map(|n| Value::Uuid(Uuid::from_u128(n))),
+            ".{0,40}".prop_map(Value::String),
+            "[a-z:-]{0,20}".prop_map(Value::Symbol),
+            prop::collection::vec(any::<u8>(), 0..300).prop_map(|bytes| Value::Binary(bytes.into())),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 1..6).prop_map(Value::List),
+                prop::collection::vec((inner.clone(), inner.clone()), 0..4).prop_map(Value::Map),
+                prop::collection::vec(any::<i32>(), 1..9)
+                    .prop_map(|numbers| Value::Array(numbers.into_iter().map(Value::Int).collect())),
+                (any::<u64>(), inner).prop_map(|(code, value)| Value::Described(Box::new((Value::Ulong(code), value)))),
+            ]
+        })
     }
 
     #[test]

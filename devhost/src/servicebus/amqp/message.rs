@@ -184,6 +184,7 @@ pub(super) fn reply(correlation_id: Value, application_properties: Vec<(&str, Va
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn section(code: u64, value: Value) -> Vec<u8> {
         let mut out = BytesMut::new();
@@ -249,6 +250,28 @@ mod tests {
         let messages = broker_messages(batch.into(), BATCH_FORMAT).expect("valid");
         let ids: Vec<_> = messages.iter().map(|message| message.message_id.as_str()).collect();
         assert_eq!(ids, ["a", "b"]);
+    }
+
+    proptest! {
+        /// A message with some bytes changed, or cut off, is a message or an error; alone and as one of a batch.
+        #[test]
+        fn a_broken_message_is_answered(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            end in any::<prop::sample::Index>(),
+        ) {
+            for (mut bytes, format) in [
+                (sample("m"), 0),
+                (section(DATA, Value::Binary(sample("a").into())), BATCH_FORMAT),
+            ] {
+                for (at, byte) in &changes {
+                    let at = at.index(bytes.len());
+                    bytes[at] = *byte;
+                }
+                let cut = end.index(bytes.len());
+                let _ = broker_messages(bytes.clone().into(), format);
+                let _ = broker_messages(bytes[..cut].to_vec().into(), format);
+            }
+        }
     }
 
     #[test]
