@@ -13,6 +13,7 @@
 //! | [`queues`] | those addresses from the command line |
 //! | [`examples`] | calls that lie beside an app, ready to be sent |
 //! | [`host`] | all of it together |
+//! | [`fuzzing`] | what a fuzzer feeds |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -22,6 +23,7 @@ pub mod config;
 mod connection;
 pub mod console;
 pub mod examples;
+pub mod fuzzing;
 pub mod handler;
 pub mod host;
 pub mod http;

@@ -1,4 +1,4 @@
-//! What developers run: `cargo xtask dev`, `test`, `package`, `invoke`, `bench`.
+//! What developers run: `cargo xtask dev`, `test`, `package`, `invoke`, `bench`, `fuzz`.
 //!
 //! The first thing a newcomer builds, so it depends on little.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -6,6 +6,7 @@
 mod bench;
 mod dev;
 mod failure;
+mod fuzz;
 mod group;
 mod http;
 mod invoke;
@@ -42,6 +43,8 @@ enum Command {
     Invoke(invoke::Options),
     /// Measures the release build on throw-away databases, with `pgbench` for comparison.
     Bench(bench::Options),
+    /// Feeds devhost what a fuzzer makes up: bytes on the wire, replies, routes, schedules, files.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +65,6 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Package(options) => package::run(&options),
         Command::Invoke(options) => invoke::run(&options).await,
         Command::Bench(options) => bench::run(&options).await,
+        Command::Fuzz(options) => fuzz::run(&options),
     }
 }

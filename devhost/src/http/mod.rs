@@ -22,6 +22,7 @@ pub use body::{HostBody, bytes_response, empty, json_response};
 pub use cors::Cors;
 pub use dispatch::{Site, dispatch};
 pub use query::query_pairs;
+pub(crate) use response::map as map_response;
 pub use router::{Route, Router};
 pub use server::{CurrentSite, serve};
 pub use template::{Params, Template};

@@ -11,7 +11,7 @@ use crate::invocation::{InvokeError, OutputValue, Reply, interpret_output, named
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Maps the reply of `function`.
-pub(super) fn map(function: &Function, reply: &Reply) -> Result<Response<HostBody>, InvokeError> {
+pub(crate) fn map(function: &Function, reply: &Reply) -> Result<Response<HostBody>, InvokeError> {
     let Some(binding) = function.outputs().find(|binding| binding.is("http")) else {
         return Ok(super::empty(StatusCode::NO_CONTENT));
     };

@@ -29,6 +29,7 @@ mod rules;
 mod storage;
 
 pub use access::Access;
+pub(crate) use amqp::serve_halves;
 pub use amqp::{AmqpOptions, Throttle, serve_amqp};
 pub use broker::Broker;
 pub use entities::Entities;

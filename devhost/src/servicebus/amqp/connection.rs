@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
@@ -45,15 +45,27 @@ pub(super) async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let (reader, writer) = stream.split();
+    serve_halves(reader, writer, broker, options, shutdown).await
+}
+
+/// Serves what is read from `reader` and answers to `writer`.
+pub(crate) async fn serve_halves(
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+    broker: Broker,
+    options: AmqpOptions,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     let mut buffer = BytesMut::with_capacity(16 * 1024);
     tokio::select! {
-        done = timeout(PATIENCE, handshake(&mut stream, &mut buffer)) => done??,
+        done = timeout(PATIENCE, handshake(&mut reader, &mut writer, &mut buffer)) => done??,
         () = shutdown.cancelled() => return Ok(()),
     }
     let mut connection = Connection::new(broker, options);
-    let ended = connection.run(&mut stream, &mut buffer, &shutdown).await;
+    let ended = connection.run(&mut reader, &mut writer, &mut buffer, &shutdown).await;
     // Whatever is left to say, above all why the connection is closed.
-    let farewell = timeout(PATIENCE, stream.write_all(&connection.out)).await;
+    let farewell = timeout(PATIENCE, writer.write_all(&connection.out)).await;
     ended.and(farewell?)
 }
 
@@ -121,11 +133,11 @@ impl Connection {
 
     async fn run(
         &mut self,
-        stream: &mut TcpStream,
+        reader: &mut (impl AsyncRead + Unpin),
+        writer: &mut (impl AsyncWrite + Unpin),
         buffer: &mut BytesMut,
         shutdown: &CancellationToken,
     ) -> io::Result<()> {
-        let (mut reader, mut writer) = stream.split();
         let mut heartbeat = None;
         let mut leaving = false;
         let mut links = interval(LINKS_CHECK.min(self.link_idle_max / 2).max(Duration::from_millis(1)));

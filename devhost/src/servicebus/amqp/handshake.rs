@@ -5,8 +5,7 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::frame::{Frame, FrameKind, code, put_frame, take_frame};
 use super::value::Value;
@@ -18,8 +17,12 @@ const AMQP_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
 const MECHANISMS: [&str; 4] = ["MSSBCBS", "PLAIN", "ANONYMOUS", "EXTERNAL"];
 
 /// Brings a new connection to where AMQP frames begin. What was read beyond stays in `buffer`.
-pub(super) async fn handshake(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<()> {
-    let mut header = read_header(stream, buffer).await?;
+pub(super) async fn handshake(
+    reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+    buffer: &mut BytesMut,
+) -> io::Result<()> {
+    let mut header = read_header(reader, buffer).await?;
     if header == SASL_HEADER {
         let mut out = BytesMut::from(&SASL_HEADER[..]);
         let mechanisms = Value::Array(MECHANISMS.map(Value::symbol).to_vec());
@@ -31,9 +34,9 @@ pub(super) async fn handshake(stream: &mut TcpStream, buffer: &mut BytesMut) -> 
             vec![mechanisms],
             &[],
         );
-        stream.write_all(&out).await?;
+        writer.write_all(&out).await?;
         loop {
-            let frame = read_frame(stream, buffer).await?;
+            let frame = read_frame(reader, buffer).await?;
             if matches!(frame.performative, Some((code::SASL_INIT, _))) {
                 break;
             }
@@ -47,11 +50,11 @@ pub(super) async fn handshake(stream: &mut TcpStream, buffer: &mut BytesMut) -> 
             vec![Value::Ubyte(0)],
             &[],
         );
-        stream.write_all(&out).await?;
-        header = read_header(stream, buffer).await?;
+        writer.write_all(&out).await?;
+        header = read_header(reader, buffer).await?;
     }
     // Also the answer to whoever speaks something else: it says what is spoken here.
-    stream.write_all(&AMQP_HEADER).await?;
+    writer.write_all(&AMQP_HEADER).await?;
     if header == AMQP_HEADER {
         Ok(())
     } else {
@@ -59,27 +62,27 @@ pub(super) async fn handshake(stream: &mut TcpStream, buffer: &mut BytesMut) -> 
     }
 }
 
-async fn read_header(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<[u8; 8]> {
+async fn read_header(reader: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<[u8; 8]> {
     loop {
         if let Some(header) = buffer.first_chunk::<8>().copied() {
             buffer.advance(8);
             return Ok(header);
         }
-        read_more(stream, buffer).await?;
+        read_more(reader, buffer).await?;
     }
 }
 
-async fn read_frame(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<Frame> {
+async fn read_frame(reader: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<Frame> {
     loop {
         if let Some(frame) = take_frame(buffer, FrameKind::Sasl).map_err(|error| invalid(&error.to_string()))? {
             return Ok(frame);
         }
-        read_more(stream, buffer).await?;
+        read_more(reader, buffer).await?;
     }
 }
 
-async fn read_more(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<()> {
-    match stream.read_buf(buffer).await? {
+async fn read_more(reader: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<()> {
+    match reader.read_buf(buffer).await? {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         _ => Ok(()),
     }

@@ -38,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use connection::serve_halves;
 pub use options::{AmqpOptions, Throttle};
 
 use super::Broker;

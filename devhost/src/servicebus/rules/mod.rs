@@ -110,6 +110,11 @@ impl Rule {
         .try_into()
     }
 
+    /// Whether it can be evaluated for a message.
+    pub(crate) fn is_about(&self, message: &BrokerMessage) -> bool {
+        self.apply(message).is_ok()
+    }
+
     /// What a message becomes under this rule: nothing if the rule is not about it; itself, or a changed copy.
     pub(super) fn apply(&self, message: &BrokerMessage) -> Result<Outcome, EvaluationError> {
         let matches = match (&self.text.filter, &self.predicate) {
