@@ -1,8 +1,12 @@
 //! What the system did in a period, held against what it must reach (the seed's targets, which are ours too).
 
 use crate::{App, Caller, Error, clock, stock};
-use inventory_domain::Timestamp;
-use inventory_store::kpis as store;
+use inventory_domain::{
+    Timestamp,
+    count::Accuracy,
+    pace::{MINUTE, OrdersMinute, all_minutes},
+};
+use inventory_store::{counts, kpis as store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -10,7 +14,7 @@ use std::collections::BTreeMap;
 pub const ORDER_TARGETS_MS: [f64; 3] = [2_000.0, 5_000.0, 10_000.0];
 /// Orders that are decided, of all that came.
 pub const SUCCESS_TARGET: f64 = 0.995;
-/// Stock items that agree with the ledger, of all.
+/// Stock items that agree with the ledger, of all; counted lines that agree with it, of those counted.
 pub const ACCURACY_TARGET: f64 = 0.99;
 
 /// Orders.
@@ -52,6 +56,13 @@ pub struct Stock {
     pub accuracy: Option<f64>,
 }
 
+/// Cycle counts that were posted in the period.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Counts {
+    /// How right the ledger was, by lines and by value; absent where nothing was counted.
+    pub accuracy: Option<Accuracy>,
+}
+
 /// Security.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Security {
@@ -76,6 +87,8 @@ pub struct Kpis {
     pub orders: Orders,
     /// Stock.
     pub stock: Stock,
+    /// Cycle counts.
+    pub counts: Counts,
     /// Security.
     pub security: Security,
     /// Targets that were missed, in words.
@@ -110,6 +123,9 @@ pub async fn of(app: &App, caller: &Caller, from: Timestamp, to: Timestamp) -> R
             drift,
             accuracy: rate(items - drift as i64, items),
         },
+        counts: Counts {
+            accuracy: counts::accuracy_of(db, from, to).await?,
+        },
         security: Security {
             failed_sign_in_subjects: failed.subjects,
             failed_sign_ins_most: failed.most,
@@ -120,6 +136,17 @@ pub async fn of(app: &App, caller: &Caller, from: Timestamp, to: Timestamp) -> R
     };
     kpis.missed = kpis.missed_targets();
     Ok(kpis)
+}
+
+/// Orders placed and decided in each of the last minutes, the present one last.
+///
+/// # Errors
+/// When the database is away or takes too long.
+pub async fn pace(app: &App, minutes: i64) -> Result<Vec<OrdersMinute>, Error> {
+    let now = clock();
+    let first = now.micros().div_euclid(MINUTE) - minutes + 1;
+    let found = store::pace(app.store(), Timestamp::from_micros(first * MINUTE)).await?;
+    Ok(all_minutes(found, now, minutes))
 }
 
 async fn processing(
@@ -186,6 +213,13 @@ impl Kpis {
         };
         least("orders decided", self.orders.success_rate, SUCCESS_TARGET);
         least("stock accuracy", self.stock.accuracy, ACCURACY_TARGET);
+        if let Some(accuracy) = &self.counts.accuracy {
+            least("inventory accuracy by count", Some(accuracy.rate), ACCURACY_TARGET);
+            for value in &accuracy.value {
+                let name = format!("inventory accuracy by value, {}", value.currency);
+                least(&name, value.rate, ACCURACY_TARGET);
+            }
+        }
         missed
     }
 }

@@ -20,6 +20,8 @@ words! {
         StockReceived = "inventory.stock.received",
         /// Units were added or taken away for a reason.
         StockAdjusted = "inventory.stock.adjusted",
+        /// Units were added or taken away because a count showed another number.
+        StockCounted = "inventory.stock.counted",
         /// A stock item came down to its reorder point.
         StockLow = "inventory.stock.low",
         /// A stock item has nothing available.
@@ -54,6 +56,24 @@ words! {
         OrderExpired = "inventory.order.expired",
         /// A location was created or changed.
         LocationChanged = "inventory.location.changed",
+        /// A supplier was created or changed.
+        SupplierChanged = "inventory.supplier.changed",
+        /// A purchase order was written or changed.
+        PurchaseChanged = "inventory.purchase.changed",
+        /// A purchase order was ordered.
+        PurchaseOrdered = "inventory.purchase.ordered",
+        /// Units of a purchase order have come.
+        PurchaseReceived = "inventory.purchase.received",
+        /// A purchase order was called off.
+        PurchaseCancelled = "inventory.purchase.cancelled",
+        /// A count was opened.
+        CountOpened = "inventory.count.opened",
+        /// Lines of a count were counted.
+        CountRecorded = "inventory.count.recorded",
+        /// A count's differences are in the ledger.
+        CountPosted = "inventory.count.posted",
+        /// A count was called off.
+        CountCancelled = "inventory.count.cancelled",
         /// An alert was acknowledged.
         AlertAcknowledged = "inventory.alert.acknowledged",
         /// A webhook gets nothing any more: it did not want to, or failed for too long.

@@ -80,3 +80,19 @@ pub const EVENT_PATTERNS_MAX: i64 = 50;
 pub const RECEIVERS_MAX: i64 = 200;
 /// Bytes of the body of a webhook: less than the 20 kB that receivers must take (Standard Webhooks).
 pub const WEBHOOK_BODY_BYTES_MAX: usize = 19_000;
+/// Products of one supplier.
+pub const SUPPLIED_PRODUCTS_MAX: usize = 500;
+/// Days from ordering to receiving.
+pub const LEAD_TIME_DAYS_MAX: i64 = 365;
+/// Units in a line of a purchase order.
+pub const PURCHASE_QUANTITY_MAX: i64 = 1_000_000;
+/// Lines of a purchase order, and suggestions that are taken at once.
+pub const PURCHASE_LINES_MAX: usize = 200;
+/// Days whose sales are looked at, or whose demand is covered.
+pub const DEMAND_DAYS_MAX: i64 = 365;
+/// Products that a count may be asked for by their ids.
+pub const COUNT_PRODUCTS_MAX: usize = 200;
+/// Stock items of one count.
+pub const COUNT_LINES_MAX: usize = 2_000;
+/// Lines that are recorded at once.
+pub const RECORDED_LINES_MAX: usize = 1_000;

@@ -62,11 +62,7 @@ impl NewLocation {
     pub fn validate(&self, pointer: &str) -> Result<(), Refusal> {
         let mut check = Check::new();
         check.text(pointer, &self.name, limits::NAME_CHARS_MAX);
-        check_code(
-            &mut check,
-            if self.code.is_some() { "/code" } else { pointer },
-            &self.code(),
-        );
+        check.code(if self.code.is_some() { "/code" } else { pointer }, &self.code());
         check.range(
             "/priority",
             self.priority.unwrap_or(DEFAULT_PRIORITY),
@@ -128,16 +124,6 @@ pub fn code_from_name(name: &str) -> String {
         code.pop();
     }
     code
-}
-
-fn check_code(check: &mut Check, pointer: &str, code: &str) {
-    check.text(pointer, code, limits::CODE_CHARS_MAX);
-    if code
-        .chars()
-        .any(|c| !(c.is_alphanumeric() || c == '-' || c == '_') || c.is_lowercase())
-    {
-        check.fail(pointer, "not_a_code", "may have capital letters, digits, - and _ only");
-    }
 }
 
 #[cfg(test)]

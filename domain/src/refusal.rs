@@ -47,6 +47,20 @@ words! {
         NotReplayable = "not_replayable",
         /// The export's file is not written yet, or never will be.
         ExportNotDone = "export_not_done",
+        /// Another supplier has this code.
+        SupplierCodeTaken = "supplier_code_taken",
+        /// The supplier is not enabled.
+        SupplierDisabled = "supplier_disabled",
+        /// The product is discontinued or archived and not ordered any more.
+        ProductNotReordered = "product_not_reordered",
+        /// The purchase order's status does not allow this step.
+        PurchaseState = "purchase_state",
+        /// More units came than are outstanding.
+        OverReceipt = "over_receipt",
+        /// Nothing is suggested (any more) for a chosen stock item.
+        NotSuggested = "not_suggested",
+        /// The count's status does not allow this step.
+        CountState = "count_state",
     }
 }
 

@@ -23,6 +23,8 @@ pub struct StockItem {
     pub reserved: i64,
     /// Units that can still be promised: `quantity - reserved`.
     pub available: i64,
+    /// Units ordered from suppliers that have not come yet.
+    pub incoming: i64,
     /// At or below so many available units the item is low: its own reorder point, else the product's.
     pub reorder_point: i64,
     /// Grows with each change of the levels or the reorder point; the value of the `ETag`.

@@ -86,6 +86,17 @@ impl Check {
         }
     }
 
+    /// A short name for machines: capitals, digits, `-` and `_`.
+    pub fn code(&mut self, pointer: &str, code: &str) {
+        self.text(pointer, code, crate::limits::CODE_CHARS_MAX);
+        if code
+            .chars()
+            .any(|c| !(c.is_alphanumeric() || c == '-' || c == '_') || c.is_lowercase())
+        {
+            self.fail(pointer, "not_a_code", "may have capital letters, digits, - and _ only");
+        }
+    }
+
     /// `Ok` when nothing was found.
     pub fn finish(self) -> Result<(), crate::Refusal> {
         if self.violations.is_empty() {

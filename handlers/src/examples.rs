@@ -6,6 +6,7 @@ use inventory_domain::{
     account::{Account, AccountKind, ApiKey},
     alert::{Alert, AlertStatus},
     audit::{AccessEntry, AuditEntry},
+    count::{Accuracy, Count, CountLine, CountOutcome, CountStatus, CountedValue},
     customer::Customer,
     delivery::{Attempt, Delivery, DeliveryState},
     event::{Event, EventType},
@@ -14,11 +15,15 @@ use inventory_domain::{
     low_stock::Severity,
     movement::{Movement, MovementKind, Reason},
     order::{OnShortage, Order, OrderLine, OrderStatus},
+    pace::OrdersMinute,
     parked::{ParkReason, ParkedMessage},
     product::{Product, ProductStatus},
+    purchase::{PurchaseLine, PurchaseOrder, PurchaseStatus},
+    replenishment::{Needs, Suggestion},
     returns::{Disposition, Return, ReturnLine, ReturnReason},
     shipment::{Shipment, ShipmentLine},
     stock::{StockItem, StockValue},
+    supplier::{SuppliedProduct, Supplier},
     webhook::Webhook,
 };
 use serde_json::{Value, json};
@@ -74,6 +79,7 @@ pub(crate) fn stock_item() -> StockItem {
         quantity: 100,
         reserved: 0,
         available: 100,
+        incoming: 0,
         reorder_point: 20,
         version: 1,
         created_at: MORNING,
@@ -198,6 +204,16 @@ pub(crate) fn returned() -> Return {
             line(1, Disposition::WriteOff, ReturnReason::Damaged, None),
         ],
         returned_at: NOON.plus_minutes(3 * 24 * 60),
+    }
+}
+
+pub(crate) fn orders_minute() -> OrdersMinute {
+    OrdersMinute {
+        minute: MORNING,
+        placed: 120,
+        decided: 119,
+        decision_micros_average: Some(180_000),
+        decision_micros_max: Some(910_000),
     }
 }
 
@@ -485,5 +501,200 @@ pub(crate) fn test_delivery() -> Delivery {
         finished_at: None,
         attempts: Vec::new(),
         ..delivery()
+    }
+}
+
+pub(crate) fn supplier() -> Supplier {
+    Supplier {
+        id: 1,
+        code: "NORTHWIND-TRADERS".to_owned(),
+        name: "Northwind Traders".to_owned(),
+        currency: "USD".to_owned(),
+        enabled: true,
+        products: Some(vec![SuppliedProduct {
+            product_id: 1,
+            lead_time_days: 7,
+            minimum_quantity: 1,
+            pack_size: 12,
+            unit_cost_minor: 610,
+            safety_stock: 5,
+            priority: 100,
+        }]),
+        version: 1,
+        created_at: MORNING,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn draft_purchase() -> PurchaseOrder {
+    let mut purchase = PurchaseOrder {
+        id: 1,
+        status: PurchaseStatus::Draft,
+        supplier_id: 1,
+        supplier: supplier().name,
+        location_id: 2,
+        location: location().name,
+        reference: None,
+        note: None,
+        currency: supplier().currency,
+        quantity: 0,
+        received: 0,
+        cost_minor: 0,
+        lines: Some(vec![PurchaseLine {
+            line: 1,
+            product_id: 1,
+            sku: product().sku,
+            quantity: 120,
+            received: 0,
+            unit_cost_minor: 610,
+        }]),
+        expected_at: None,
+        version: 1,
+        created_at: MORNING,
+        ordered_at: None,
+        updated_at: MORNING,
+    };
+    purchase.sum_up();
+    purchase
+}
+
+pub(crate) fn purchase() -> PurchaseOrder {
+    PurchaseOrder {
+        status: PurchaseStatus::Ordered,
+        expected_at: Some(NOON.plus_minutes(7 * 24 * 60)),
+        version: 2,
+        ordered_at: Some(NOON),
+        updated_at: NOON,
+        ..draft_purchase()
+    }
+}
+
+pub(crate) fn partly_received_purchase() -> PurchaseOrder {
+    let mut purchase = PurchaseOrder {
+        status: PurchaseStatus::PartlyReceived,
+        version: 3,
+        ..purchase()
+    };
+    for line in purchase.lines.iter_mut().flatten() {
+        line.received = 48;
+    }
+    purchase.sum_up();
+    purchase
+}
+
+pub(crate) fn cancelled_purchase() -> PurchaseOrder {
+    PurchaseOrder {
+        status: PurchaseStatus::Cancelled,
+        version: 3,
+        ..purchase()
+    }
+}
+
+pub(crate) fn suggestion() -> Suggestion {
+    let needs = Needs {
+        available: 15,
+        incoming: 0,
+        drafted: 0,
+        reorder_point: 20,
+        reorder_quantity: 100,
+        safety_stock: 5,
+        lead_time_days: 7,
+        minimum_quantity: 1,
+        pack_size: 12,
+        sold: 84,
+        demand_days: 28,
+        cover_days: 7,
+    };
+    Suggestion {
+        stock_item_id: 1,
+        product_id: 1,
+        sku: product().sku,
+        name: product().name,
+        location_id: 2,
+        location: location().name,
+        supplier_id: 1,
+        supplier: supplier().name,
+        quantity: needs.quantity().unwrap_or(0),
+        unit_cost_minor: 610,
+        currency: supplier().currency,
+        lead_time_demand: needs.lead_time_demand(),
+        reorder_level: needs.reorder_level(),
+        position: needs.position(),
+        needs,
+    }
+}
+
+pub(crate) fn open_count() -> Count {
+    Count {
+        id: 1,
+        status: CountStatus::Open,
+        name: "Aisle 4".to_owned(),
+        blind: true,
+        location_id: Some(2),
+        category: product().category,
+        lines_total: 1,
+        lines_counted: 0,
+        accuracy: None,
+        lines: Some(vec![CountLine {
+            stock_item_id: 1,
+            sku: product().sku,
+            location: location().name,
+            expected: Some(100),
+            counted: None,
+            on_hand: None,
+            difference: None,
+            counted_at: None,
+            counted_by: None,
+            times: 0,
+            outcome: None,
+            adjusted: None,
+        }]),
+        created_by: "user:mary".to_owned(),
+        version: 1,
+        created_at: MORNING,
+        posted_at: None,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn recorded_count() -> Count {
+    let mut count = Count {
+        lines_counted: 1,
+        accuracy: Accuracy::new(1, 0, vec![CountedValue::new("USD".to_owned(), 125_000, 3_750)]),
+        version: 2,
+        updated_at: NOON,
+        ..open_count()
+    };
+    for line in count.lines.iter_mut().flatten() {
+        line.counted = Some(97);
+        line.on_hand = Some(100);
+        line.difference = Some(-3);
+        line.counted_at = Some(NOON);
+        line.counted_by = Some("user:mary".to_owned());
+        line.times = 1;
+    }
+    count
+}
+
+pub(crate) fn count() -> Count {
+    let mut count = Count {
+        status: CountStatus::Posted,
+        version: 3,
+        posted_at: Some(NOON),
+        ..recorded_count()
+    };
+    for line in count.lines.iter_mut().flatten() {
+        line.outcome = Some(CountOutcome::Adjusted);
+        line.adjusted = Some(-3);
+    }
+    count
+}
+
+pub(crate) fn cancelled_count() -> Count {
+    Count {
+        status: CountStatus::Cancelled,
+        version: 2,
+        updated_at: NOON,
+        ..open_count()
     }
 }

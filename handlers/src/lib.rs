@@ -51,6 +51,7 @@ mod orders {
     pub(crate) mod expire;
     pub(crate) mod get;
     pub(crate) mod list;
+    pub(crate) mod pace;
     pub(crate) mod process;
     pub(crate) mod ship;
     pub(crate) mod shipments;
@@ -70,6 +71,37 @@ mod alerts {
     pub(crate) mod acknowledge;
     pub(crate) mod get;
     pub(crate) mod list;
+}
+
+mod suppliers {
+    pub(crate) mod create;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod update;
+}
+
+mod purchases {
+    pub(crate) mod cancel;
+    pub(crate) mod create;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod order;
+    pub(crate) mod receive;
+    pub(crate) mod update;
+}
+
+mod replenishment {
+    pub(crate) mod order;
+    pub(crate) mod suggestions;
+}
+
+mod counts {
+    pub(crate) mod cancel;
+    pub(crate) mod create;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod post;
+    pub(crate) mod record;
 }
 
 mod audit {
@@ -159,6 +191,8 @@ mod outbox {
 }
 
 mod system {
+    pub(crate) mod assets;
+    pub(crate) mod dashboard;
     pub(crate) mod health;
     pub(crate) mod live;
     pub(crate) mod metrics;

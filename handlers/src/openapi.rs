@@ -15,6 +15,7 @@ use inventory_domain::{
     Role,
     account::AccountKind,
     alert::AlertStatus,
+    count::{CountOutcome, CountStatus},
     event::EventType,
     file_job::{ExportKind, FileStatus},
     limits,
@@ -24,6 +25,7 @@ use inventory_domain::{
     parked::ParkReason,
     payment::{PaymentStatus, PaymentTerms},
     product::ProductStatus,
+    purchase::PurchaseStatus,
     returns::{Disposition, ReturnReason},
 };
 use serde_json::{Value, json};
@@ -75,6 +77,10 @@ const TAGS: &[(&str, &str)] = &[
     ),
     ("returns", "What came back of orders."),
     ("alerts", "Stock that is low, until it has recovered."),
+    ("suppliers", "Who products are ordered from, and on which terms."),
+    ("purchases", "What is ordered from suppliers, and what of it has come."),
+    ("replenishment", "What should be ordered, and why."),
+    ("counts", "What is on the shelves, held against the ledger."),
     ("token", "Signing in, and tokens."),
     ("clients", "Programs that sign in with a secret."),
     ("users", "People who sign in with a password."),
@@ -154,6 +160,8 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     spell!(
         AlertStatus,
         Disposition,
+        CountOutcome,
+        CountStatus,
         EventType,
         ExportKind,
         FileStatus,
@@ -165,6 +173,7 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         PaymentStatus,
         PaymentTerms,
         ProductStatus,
+        PurchaseStatus,
         AccountKind,
         Reason,
         ReturnReason,
@@ -307,7 +316,14 @@ fn path_parameter(operation: &Operation) -> Option<utoipa::openapi::path::Parame
                 .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
             json!(crate::examples::ORDER_ID),
         ),
-        _ => (ObjectBuilder::new().schema_type(Type::String), json!("swagger-ui.css")),
+        _ => {
+            let file = if operation.resource() == "docs" {
+                "swagger-ui.css"
+            } else {
+                "page.css"
+            };
+            (ObjectBuilder::new().schema_type(Type::String), json!(file))
+        }
     };
     let parameter = ParameterBuilder::new()
         .name(name)

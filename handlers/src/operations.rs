@@ -1,10 +1,10 @@
 //! The one table of all functions.
 
 use crate::{
-    alerts, audit, clients, customers, docs, events, exports, files,
+    alerts, audit, clients, counts, customers, docs, events, exports, files,
     http::{Context, document::Document},
-    imports, inventory, keys, locations, orders, outbox, parked, products, returns, stock, system, token, users,
-    webhooks,
+    imports, inventory, keys, locations, orders, outbox, parked, products, purchases, replenishment, returns, stock,
+    suppliers, system, token, users, webhooks,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::HeaderValue;
@@ -176,6 +176,7 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(orders_get, GET "/api/v1/orders/{id:guid}", Viewer, "Get an order", orders::get),
     operation!(orders_cancel, POST "/api/v1/orders/{id:guid}/cancel", Clerk, "Cancel an order", orders::cancel),
     operation!(orders_ship, POST "/api/v1/orders/{id:guid}/ship", Clerk, "Ship an order", orders::ship),
+    operation!(orders_pace, GET "/api/v1/orders/pace", Viewer, "Say how fast orders come and are decided", orders::pace),
     operation!(orders_events, GET "/api/v1/orders/{id:guid}/events", Viewer, "List an order's events", orders::events),
     operation!(orders_shipments, GET "/api/v1/orders/{id:guid}/shipments", Viewer, "List an order's shipments", orders::shipments),
     operation!(orders_process, Trigger::Queue("orders"), "Decide orders from the queue", orders::process),
@@ -203,6 +204,29 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(webhooks_test, POST "/api/v1/webhooks/{id:long}/test", Manager, "Try a webhook out", webhooks::test),
     operation!(webhooks_deliveries, GET "/api/v1/webhooks/{id:long}/deliveries", Manager, "List a webhook's deliveries", webhooks::deliveries),
     operation!(webhooks_redeliver, POST "/api/v1/webhooks/deliveries/{id:long}/redeliver", Manager, "Deliver to a webhook again", webhooks::redeliver),
+
+    operation!(suppliers_list, GET "/api/v1/suppliers", Viewer, "List suppliers", suppliers::list),
+    operation!(suppliers_create, POST "/api/v1/suppliers", Manager, "Create a supplier", suppliers::create),
+    operation!(suppliers_get, GET "/api/v1/suppliers/{id:long}", Viewer, "Get a supplier", suppliers::get),
+    operation!(suppliers_update, PATCH | PUT "/api/v1/suppliers/{id:long}", Manager, "Change a supplier", suppliers::update),
+
+    operation!(purchases_list, GET "/api/v1/purchase-orders", Viewer, "List purchase orders", purchases::list),
+    operation!(purchases_create, POST "/api/v1/purchase-orders", Manager, "Write a purchase order", purchases::create),
+    operation!(purchases_get, GET "/api/v1/purchase-orders/{id:long}", Viewer, "Get a purchase order", purchases::get),
+    operation!(purchases_update, PATCH | PUT "/api/v1/purchase-orders/{id:long}", Manager, "Change a purchase order", purchases::update),
+    operation!(purchases_order, POST "/api/v1/purchase-orders/{id:long}/order", Manager, "Order a purchase order", purchases::order),
+    operation!(purchases_receive, POST "/api/v1/purchase-orders/{id:long}/receive", Clerk, "Receive units of a purchase order", purchases::receive),
+    operation!(purchases_cancel, POST "/api/v1/purchase-orders/{id:long}/cancel", Manager, "Cancel a purchase order", purchases::cancel),
+
+    operation!(replenishment_suggestions, GET "/api/v1/replenishment/suggestions", Viewer, "Suggest what to order", replenishment::suggestions),
+    operation!(replenishment_order, POST "/api/v1/replenishment/orders", Manager, "Order what is suggested", replenishment::order),
+
+    operation!(counts_list, GET "/api/v1/counts", Viewer, "List counts", counts::list),
+    operation!(counts_create, POST "/api/v1/counts", Manager, "Open a count", counts::create),
+    operation!(counts_get, GET "/api/v1/counts/{id:long}", Viewer, "Get a count", counts::get),
+    operation!(counts_record, POST "/api/v1/counts/{id:long}/record", Clerk, "Record what was counted", counts::record),
+    operation!(counts_post, POST "/api/v1/counts/{id:long}/post", Manager, "Post a count", counts::post),
+    operation!(counts_cancel, POST "/api/v1/counts/{id:long}/cancel", Manager, "Cancel a count", counts::cancel),
 
     operation!(exports_list, GET "/api/v1/exports", Manager, "List exports", exports::list),
     operation!(exports_create, POST "/api/v1/exports", Manager, "Ask for an export", exports::create),
@@ -256,6 +280,9 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(system_ready, GET "/ready", Public, "Say whether requests can be served", system::ready),
     operation!(system_live, GET "/live", Public, "Say that the process is alive", system::live),
     operation!(system_metrics, GET "/metrics", Viewer, "Say what is counted and measured", system::metrics),
+
+    operation!(system_dashboard, GET "/dashboard", Public, "A page for the warehouse manager and the operator", system::dashboard),
+    operation!(system_assets, GET "/dashboard/assets/{file}", Public, "Files of the dashboard", system::assets),
 
     operation!(docs_openapi, GET "/openapi.json", Public, "This document", docs::openapi),
     operation!(docs_ui, GET "/docs", Public, "This document, to try out (Swagger UI)", docs::ui),

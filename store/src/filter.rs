@@ -20,6 +20,14 @@ impl<'a> Filter<'a> {
         }
     }
 
+    /// For a statement that has these values of its own, `$1` and on.
+    pub(crate) const fn after(args: Vec<Arg<'a>>) -> Self {
+        Self {
+            text: String::new(),
+            args,
+        }
+    }
+
     /// `condition` has one `?` where `value` goes. Only texts of ours.
     pub(crate) fn add(&mut self, condition: &'static str, value: impl Into<Arg<'a>>) {
         self.args.push(value.into());
@@ -62,6 +70,15 @@ impl<'a> Filter<'a> {
         self.args.push(Arg::Int(skip));
         let (limit, skip) = (self.args.len() - 1, self.args.len());
         let text = format!("{select}{} ORDER BY {order} LIMIT ${limit} OFFSET ${skip}", self.text);
+        (Sql::interned(text), self.args)
+    }
+
+    /// `before`, these conditions, and `after`, which says the order; one page of it.
+    pub(crate) fn within(mut self, before: &str, after: &str, page: &Page) -> (&'static Sql, Vec<Arg<'a>>) {
+        self.args.push(Arg::Int(page.limit));
+        self.args.push(Arg::Int(page.skip));
+        let (limit, skip) = (self.args.len() - 1, self.args.len());
+        let text = format!("{before}{}{after} LIMIT ${limit} OFFSET ${skip}", self.text);
         (Sql::interned(text), self.args)
     }
 

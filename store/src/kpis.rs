@@ -4,7 +4,10 @@ use crate::{
     StoreError,
     db::{FromRow, Reader, Sql, Store},
 };
-use inventory_domain::Timestamp;
+use inventory_domain::{
+    Timestamp,
+    pace::{MINUTE, OrdersMinute},
+};
 
 /// How many of something with this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +103,30 @@ pub async fn decision_micros(
     );
     let found: Vec<i64> = store.report(&RANKED, &[from.into(), to.into(), rank.into()]).await?;
     Ok(found.into_iter().next())
+}
+
+impl FromRow for OrdersMinute {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            minute: Timestamp::from_micros(row.int()? * MINUTE),
+            placed: row.int()?,
+            decided: row.int()?,
+            decision_micros_average: row.int_opt()?,
+            decision_micros_max: row.int_opt()?,
+        })
+    }
+}
+
+/// Orders placed since `from`, by the minute; minutes without orders are not there. It is given up after two seconds.
+///
+/// # Errors
+/// When the database is away or takes too long.
+pub async fn pace(store: &Store, from: Timestamp) -> Result<Vec<OrdersMinute>, StoreError> {
+    static BY_MINUTE: Sql = Sql::new(
+        "SELECT created_at / 60000000, COUNT(*), COUNT(decided_at), CAST(AVG(decided_at - created_at) AS BIGINT), MAX(decided_at - created_at)
+         FROM orders WHERE created_at >= $1 GROUP BY 1 ORDER BY 1",
+    );
+    store.measure(&BY_MINUTE, &[from.into()]).await
 }
 
 /// Alerts raised in the period, by severity.

@@ -10,7 +10,7 @@ use crate::{
 use inventory_domain::{
     Conflict, Refusal,
     event::EventType,
-    location::{DEFAULT_PRIORITY, Location, LocationChanges, NewLocation, code_from_name},
+    location::{DEFAULT_LOCATION_CODE, DEFAULT_PRIORITY, Location, LocationChanges, NewLocation, code_from_name},
 };
 
 impl FromRow for Location {
@@ -145,6 +145,20 @@ pub(crate) async fn resolve(tx: &mut Tx, text: &str) -> Result<Location, StoreEr
         return Ok(location);
     }
     tx.one(&FIND, &find).await
+}
+
+/// The location with this id, else the one that is meant by this name or code (`MAIN` where there is none).
+pub(crate) async fn named(tx: &mut Tx, id: Option<i64>, name: Option<&str>) -> Result<Location, StoreError> {
+    let Some(id) = id else {
+        return resolve(tx, name.unwrap_or(DEFAULT_LOCATION_CODE)).await;
+    };
+    match get(tx.store(), id).await {
+        Err(StoreError::Refused(Refusal::NotFound { .. })) => {
+            let detail = format!("location {id} does not exist");
+            Err(Refusal::invalid("/location_id", "unknown_location", detail).into())
+        }
+        found => found,
+    }
 }
 
 /// Changes a location.

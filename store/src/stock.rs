@@ -17,7 +17,6 @@ use inventory_domain::{
     allocation::StockLevel,
     event::EventType,
     limits,
-    location::DEFAULT_LOCATION_CODE,
     low_stock::{self, AlertChange, Severity},
     movement::{MovementKind, Reason},
     product::ProductStatus,
@@ -26,7 +25,7 @@ use inventory_domain::{
 use serde::Serialize;
 use uuid::Uuid;
 
-const SELECT: &str = "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, s.on_hand, s.reserved, \
+const SELECT: &str = "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, s.on_hand, s.reserved, s.incoming, \
                       COALESCE(s.own_reorder_point, p.reorder_point), s.version, s.created_at, s.updated_at \
                       FROM stock_items s JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id";
 
@@ -44,6 +43,7 @@ impl FromRow for StockItem {
             quantity,
             reserved,
             available: quantity - reserved,
+            incoming: row.int()?,
             reorder_point: row.int()?,
             version: row.int()?,
             created_at: row.time()?,
@@ -133,7 +133,7 @@ pub async fn get(store: &Store, id: i64) -> Result<StockItem, StoreError> {
 
 async fn read(store: Store, ids: String) -> Result<Vec<StockItem>, StoreError> {
     static READ: Sql = Sql::new(
-        "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, s.on_hand, s.reserved, COALESCE(s.own_reorder_point, p.reorder_point), s.version, s.created_at, s.updated_at
+        "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, s.on_hand, s.reserved, s.incoming, COALESCE(s.own_reorder_point, p.reorder_point), s.version, s.created_at, s.updated_at
          FROM {rows $1 r: id BIGINT} JOIN stock_items s ON s.id = r.id JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id",
     );
     store.all(&READ, &[(&ids).into()]).await
@@ -190,6 +190,7 @@ pub(crate) struct LockedItem {
     pub(crate) priority: i64,
     pub(crate) on_hand: i64,
     pub(crate) reserved: i64,
+    pub(crate) incoming: i64,
     pub(crate) own_reorder_point: Option<i64>,
     pub(crate) reorder_point: Option<i64>,
     pub(crate) alert: Option<Severity>,
@@ -212,6 +213,7 @@ impl FromRow for LockedItem {
             priority: row.int()?,
             on_hand: row.int()?,
             reserved: row.int()?,
+            incoming: row.int()?,
             own_reorder_point: row.int_opt()?,
             reorder_point: row.int_opt()?,
             alert: row.word_opt(Severity::parse)?,
@@ -307,7 +309,7 @@ impl LockedItem {
     }
 
     /// The item as it will be after the commit.
-    fn view(&self, now: Timestamp) -> StockItem {
+    pub(crate) fn view(&self, now: Timestamp) -> StockItem {
         let changed = self.values() != self.before;
         StockItem {
             id: self.id,
@@ -318,11 +320,21 @@ impl LockedItem {
             quantity: self.on_hand,
             reserved: self.reserved,
             available: self.available(),
+            incoming: self.incoming,
             reorder_point: self.own_reorder_point.unwrap_or(self.product_reorder_point),
             version: self.version + i64::from(changed),
             created_at: self.created_at,
             updated_at: if changed { now } else { self.updated_at },
         }
+    }
+
+    /// Refuses to take stock of an archived product.
+    pub(crate) fn expect_not_archived(&self) -> Result<(), Refusal> {
+        if self.product_status != ProductStatus::Archived {
+            return Ok(());
+        }
+        let detail = format!("{} is archived and takes no stock", self.sku);
+        Err(Refusal::conflict(Conflict::ProductArchived, detail))
     }
 
     fn set_own_reorder_point(&mut self, own: Option<i64>) {
@@ -361,6 +373,29 @@ pub(crate) const LEVEL_WRITES: &[Write] = &[
 
 /// Changed levels with everything recorded.
 pub(crate) static LEVELS: WriteSet = WriteSet::new(&[LEVEL_WRITES, RECORDS]);
+
+/// A change of what is on its way to a stock item.
+#[derive(Serialize)]
+pub(crate) struct Incoming {
+    pub(crate) id: i64,
+    pub(crate) delta: i64,
+    /// 1 where nothing else of the item changes, so that its version grows once.
+    pub(crate) changed: i64,
+}
+
+/// Writes what is on its way to stock items that are locked. A statement of its own: those who change levels, and there are many
+/// more of them, need not name it.
+pub(crate) async fn write_incoming(tx: &mut Tx, rows: &[Incoming]) -> Result<(), StoreError> {
+    static UPDATE: Sql = Sql::new(
+        "UPDATE stock_items AS s SET incoming = s.incoming + r.delta, version = s.version + r.changed,
+         updated_at = CASE WHEN r.changed = 1 THEN $2 ELSE s.updated_at END
+         FROM {rows $1 r: id BIGINT, delta BIGINT, changed BIGINT} WHERE s.id = r.id",
+    );
+    if !rows.is_empty() {
+        tx.execute(&UPDATE, &[(&json(rows)?).into(), tx.now().into()]).await?;
+    }
+    Ok(())
+}
 
 #[derive(Serialize)]
 struct StockRow {
@@ -468,7 +503,7 @@ pub(crate) async fn lock_products(tx: &mut Tx, product_ids: &[i64]) -> Result<Ve
 /// order, so none waits for another in a circle.
 pub(crate) async fn lock(tx: &mut Tx, product_ids: &[i64], item_ids: &[i64]) -> Result<Vec<LockedItem>, StoreError> {
     static LOCK: Sql = Sql::new(
-        "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, l.priority, s.on_hand, s.reserved, s.own_reorder_point, s.reorder_point,
+        "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, l.priority, s.on_hand, s.reserved, s.incoming, s.own_reorder_point, s.reorder_point,
                 s.alert_severity, s.version, s.created_at, s.updated_at, p.reorder_point, p.status
          FROM stock_items s JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id
          WHERE s.id IN (SELECT i.id FROM stock_items i JOIN {rows $1 r: product_id BIGINT} ON i.product_id = r.product_id
@@ -532,16 +567,7 @@ pub async fn add(tx: &mut Tx, add: &AddStock) -> Result<(StockItem, bool), Store
         let detail = format!("product {} is archived and takes no stock", add.product_id);
         return Err(Refusal::conflict(Conflict::ProductArchived, detail).into());
     }
-    let location_id = match (add.location_id, add.location.as_deref()) {
-        (Some(id), _) => match locations::get(tx.store(), id).await {
-            Err(StoreError::Refused(Refusal::NotFound { .. })) => {
-                let detail = format!("location {id} does not exist");
-                return Err(Refusal::invalid("/location_id", "unknown_location", detail).into());
-            }
-            found => found?.id,
-        },
-        (None, name) => locations::resolve(tx, name.unwrap_or(DEFAULT_LOCATION_CODE)).await?.id,
-    };
+    let location_id = locations::named(tx, add.location_id, add.location.as_deref()).await?.id;
     let effective = low_stock::effective_reorder_point(status, reorder_point, None);
     let (id, new) = ensure(tx, add.product_id, location_id, effective).await?;
     let mut item = lock_one(tx, id).await?;

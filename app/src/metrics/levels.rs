@@ -2,7 +2,7 @@
 
 use super::family::{Families, Family, Made};
 use crate::clock;
-use inventory_store::{Store, StoreError, levels};
+use inventory_store::{Store, StoreError, counts, levels};
 use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -40,17 +40,31 @@ pub(super) static STOCK_VALUE: Family = Family::gauge(
     &["currency"],
     "What all stock is worth, in minor units of the currency (cents).",
 );
+pub(super) static COUNTED_LINES: Family = Family::gauge(
+    "inventory_counted_lines",
+    &["result"],
+    "Lines of counts posted in the last 90 days, `agreeing` with the ledger or `differing`: the accuracy is the share that agrees.",
+);
+pub(super) static COUNTED_VALUE: Family = Family::gauge(
+    "inventory_counted_value_minor_units",
+    &["currency", "what"],
+    "What these lines are worth, in minor units of the currency: `on_hand` when they were counted, and their `difference`, more and \
+     less alike.",
+);
 pub(super) static READ: Family = Family::gauge(
     "inventory_levels_read_timestamp_seconds",
     &["reading"],
     "When the levels in the database were last read, in seconds since the Unix epoch; 0: never. `waiting`: outbox, parked messages \
-     and alerts; `stock_value`.",
+     and alerts; `stock_value`; `counts`.",
 );
 pub(super) static FAILURES: Family = Family::counter(
     "inventory_levels_read_failures_total",
     &["reading"],
     "How often they could not be read; they then stay as they were.",
 );
+
+/// Days whose counts say how accurate the inventory is: every item is counted in a quarter of a year.
+const COUNTED_DAYS: i64 = 90;
 
 /// Something that is read now and then.
 struct Reading {
@@ -98,8 +112,11 @@ pub(super) struct Levels {
     parked: IntGauge,
     alerts: IntGaugeVec,
     stock_value: IntGaugeVec,
+    counted_lines: IntGaugeVec,
+    counted_value: IntGaugeVec,
     waiting_read: Reading,
     stock_value_read: Reading,
+    counts_read: Reading,
     /// Those that were there at the last reading.
     currencies: Mutex<Vec<String>>,
 }
@@ -119,8 +136,11 @@ impl Levels {
             parked: families.gauges(&PARKED)?.with_label_values::<&str>(&[]),
             alerts: families.gauges(&ALERTS)?,
             stock_value: families.gauges(&STOCK_VALUE)?,
+            counted_lines: families.gauges(&COUNTED_LINES)?,
+            counted_value: families.gauges(&COUNTED_VALUE)?,
             waiting_read: reading("waiting"),
             stock_value_read: reading("stock_value"),
+            counts_read: reading("counts"),
             currencies: Mutex::default(),
         })
     }
@@ -130,6 +150,7 @@ impl Levels {
         tokio::join!(
             self.waiting_read.turn(self.read_waiting(store)),
             self.stock_value_read.turn(self.read_stock_value(store)),
+            self.counts_read.turn(self.read_counts(store)),
         );
     }
 
@@ -147,6 +168,26 @@ impl Levels {
         self.parked.set(waiting.parked);
         for (severity, count) in waiting.alerts {
             self.alerts.with_label_values(&[severity.as_str()]).set(count);
+        }
+        Ok(())
+    }
+
+    async fn read_counts(&self, store: &Store) -> Result<(), StoreError> {
+        let now = clock();
+        let since = now.plus_minutes(-COUNTED_DAYS * 24 * 60);
+        let accuracy = counts::accuracy_of(store, since, now).await?;
+        let (counted, agreeing) = accuracy
+            .as_ref()
+            .map_or((0, 0), |found| (found.counted, found.agreeing));
+        for (result, lines) in [("agreeing", agreeing), ("differing", counted - agreeing)] {
+            self.counted_lines.with_label_values(&[result]).set(lines);
+        }
+        self.counted_value.reset();
+        for value in accuracy.into_iter().flat_map(|found| found.value) {
+            for (what, minor) in [("on_hand", value.on_hand_minor), ("difference", value.difference_minor)] {
+                let labels = [value.currency.as_str(), what];
+                self.counted_value.with_label_values(&labels).set(minor);
+            }
         }
         Ok(())
     }

@@ -46,6 +46,8 @@ static FAMILIES: &[&Family] = &[
     &levels::PARKED,
     &levels::ALERTS,
     &levels::STOCK_VALUE,
+    &levels::COUNTED_LINES,
+    &levels::COUNTED_VALUE,
     &levels::READ,
     &levels::FAILURES,
     &database::CONNECTIONS,

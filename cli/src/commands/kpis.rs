@@ -47,6 +47,16 @@ fn text(kpis: &Kpis) -> String {
         "stock accuracy",
         format!("{}: {drift} of {items} items drift", percent(kpis.stock.accuracy)),
     );
+    if let Some(accuracy) = &kpis.counts.accuracy {
+        let (counted, agreeing) = (accuracy.counted, accuracy.agreeing);
+        line(
+            "counted",
+            format!("{}: {agreeing} of {counted} lines agree", percent(Some(accuracy.rate))),
+        );
+        for value in &accuracy.value {
+            line(&format!("counted, {}", value.currency), percent(value.rate));
+        }
+    }
     let security = &kpis.security;
     line(
         "failed sign-ins",

@@ -122,7 +122,13 @@ async fn kpis_of(url: &str) {
     running
         .post("/api/v1/inventory", &json!({ "product_id": id, "quantity": 10 }))
         .await;
-    for quantity in [6, 5] {
+    // One more is found than the ledger has.
+    let item = running.get("/api/v1/inventory").await.1[0]["id"].clone();
+    running.post("/api/v1/counts", &json!({ "name": "All" })).await;
+    let counted = json!({ "lines": [{ "stock_item_id": item, "counted": 11 }] });
+    running.post("/api/v1/counts/1/record", &counted).await;
+    running.post("/api/v1/counts/1/post", &json!({})).await;
+    for quantity in [6, 6] {
         let order = json!({ "customer": "C-1", "lines": [{ "product_id": id, "quantity": quantity }] });
         running.post("/api/v1/orders", &order).await;
     }
@@ -151,6 +157,9 @@ async fn kpis_of(url: &str) {
         (&report["stock"]["items"], &report["stock"]["accuracy"]),
         (&1.into(), &1.0.into())
     );
+    let counted = &report["counts"]["accuracy"];
+    assert_eq!((&counted["counted"], &counted["rate"]), (&1.into(), &0.0.into()));
+    assert_eq!(counted["value"][0]["rate"], 0.9);
     // Another period has nothing of it.
     let before = [
         "--json",

@@ -8,6 +8,7 @@ use super::{
     limit::{self, Counted},
     problem,
     request_id::X_REQUEST_ID,
+    unchanged,
 };
 use axum::{
     body::Body,
@@ -17,8 +18,8 @@ use axum::{
 };
 use futures_util::FutureExt as _;
 use http::{
-    HeaderMap, HeaderValue, Uri,
-    header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+    HeaderMap, HeaderValue, Method, Uri,
+    header::{CACHE_CONTROL, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
 };
 use std::{
     panic::AssertUnwindSafe,
@@ -44,12 +45,20 @@ pub(crate) async fn edge(State(context): State<Context>, request: Request, next:
 
 async fn answer(context: &Context, mut request: Request, next: Next, request_id: RequestId) -> Response {
     let uri = request.uri().clone();
+    let has_tag = context.operation.is_limited() && matches!(*request.method(), Method::GET | Method::HEAD);
+    let known = has_tag.then(|| request.headers().get(IF_NONE_MATCH).cloned());
     let log = tracing::event_enabled!(tracing::Level::DEBUG).then(|| (Instant::now(), request.method().clone()));
 
     let mut counted = None;
     let response = match admit(context, &mut request, &request_id, &mut counted).await {
         Ok(mut place) => match body::arrive(context, request, &mut place).await {
-            Ok(request) => guarded(context, request, next).await,
+            Ok(request) => {
+                let response = guarded(context, request, next).await;
+                match known {
+                    Some(known) => unchanged::answer(known, response).await,
+                    None => response,
+                }
+            }
             Err(problem) => problem.into_response(),
         },
         Err(problem) => problem.into_response(),

@@ -3,7 +3,10 @@
 use super::{Context, Problem, problem, query::violation};
 use axum::extract::{FromRequestParts, Path};
 use http::{HeaderMap, header, request::Parts};
-use inventory_domain::{Violation, account, file_job, location, order, product, returns, shipment, stock, webhook};
+use inventory_domain::{
+    Violation, account, count, file_job, location, order, product, purchase, replenishment, returns, shipment, stock,
+    supplier, webhook,
+};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -51,6 +54,14 @@ impl Input for account::NewApiKey {}
 impl Input for file_job::NewExport {}
 impl Input for webhook::NewWebhook {}
 impl Input for webhook::WebhookChanges {}
+impl Input for supplier::NewSupplier {}
+impl Input for supplier::SupplierChanges {}
+impl Input for purchase::NewPurchaseOrder {}
+impl Input for purchase::PurchaseChanges {}
+impl Input for purchase::Receipt {}
+impl Input for replenishment::Replenishment {}
+impl Input for count::NewCount {}
+impl Input for count::Record {}
 
 impl Input for account::Rotation {
     const MAY_BE_ABSENT: bool = true;

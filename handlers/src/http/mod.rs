@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 mod address;
 mod answer;
+mod asker;
 mod body;
 mod context;
 mod csv;
@@ -21,11 +22,14 @@ pub(crate) mod problem;
 pub(crate) mod query;
 mod request_id;
 pub(crate) mod secret;
+pub(crate) mod served;
+pub(crate) mod unchanged;
 mod upload;
 mod viewer;
 pub(crate) mod write;
 
 pub(crate) use answer::{Answer, Stop, etag, json, listed};
+pub(crate) use asker::Asker;
 pub(crate) use context::{Context, Shared};
 pub(crate) use edge::{edge, missing, normalise, wrong_method};
 pub(crate) use input::{Id, Input, Nothing};

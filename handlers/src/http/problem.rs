@@ -106,6 +106,13 @@ pub(crate) const fn conflict_code(conflict: Conflict) -> Code {
         Conflict::AlreadyReplayed => "The message was replayed before",
         Conflict::NotReplayable => "The message cannot be replayed",
         Conflict::ExportNotDone => "The export has no file yet",
+        Conflict::SupplierCodeTaken => "Another supplier has this code",
+        Conflict::SupplierDisabled => "Nothing is ordered from this supplier",
+        Conflict::ProductNotReordered => "The product is not ordered any more",
+        Conflict::PurchaseState => "The purchase order's status does not allow this",
+        Conflict::OverReceipt => "More units came than are outstanding",
+        Conflict::NotSuggested => "Nothing is to be ordered",
+        Conflict::CountState => "The count's status does not allow this",
     };
     Code {
         word: conflict.as_str(),

@@ -1,7 +1,7 @@
 //! The request of a write: who asks, what for, from which version, and under which idempotency key.
 
 use super::{
-    Answer, Context, Identity, Input, Problem, RequestId, Stop, activity, answer, body, idempotency, input,
+    Answer, Asker, Context, Identity, Input, Problem, RequestId, Stop, activity, answer, body, idempotency, input,
     preconditions, query, secret::Once,
 };
 use axum::extract::{FromRequest, Request};
@@ -15,6 +15,8 @@ pub(crate) struct Write<T> {
     call: Call,
     /// The version that the caller starts from (`If-Match`).
     pub(crate) version: Option<i64>,
+    /// Who asks.
+    pub(crate) asker: Asker,
     /// What it asks for.
     pub(crate) input: T,
 }
@@ -59,6 +61,7 @@ impl<T> Write<T> {
         idempotency: Option<Idempotency>,
         input: T,
     ) -> Self {
+        let asker = Asker::of(parts);
         let Caller {
             actor,
             request_id,
@@ -76,6 +79,7 @@ impl<T> Write<T> {
                 idempotency,
             },
             version,
+            asker,
             input,
         }
     }
@@ -86,12 +90,14 @@ impl<T> Write<T> {
             app,
             call,
             version,
+            asker,
             input,
         } = self;
         let rest = Write {
             app,
             call,
             version,
+            asker,
             input: (),
         };
         (rest, input)
@@ -109,6 +115,11 @@ impl<T> Write<T> {
 /// Commits and answers 200 with the thing as it is now.
 pub(crate) async fn changed<T: Serialize>(work: Work, version: i64, value: &T) -> Answer {
     answer::commit(work, StatusCode::OK, None, version, value).await
+}
+
+/// Commits and answers 200 with what was done, where it is not one thing with a version.
+pub(crate) async fn done<T: Serialize>(work: Work, value: &T) -> Answer {
+    answer::commit_unversioned(work, StatusCode::OK, value).await
 }
 
 /// Commits and answers 201 with the new thing and where it is.

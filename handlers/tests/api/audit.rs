@@ -39,6 +39,54 @@ impl Writer {
     }
 }
 
+/// What is ordered from suppliers, and counted.
+async fn supply(writer: &mut Writer, product: &Value, item: &Value) {
+    let supplies = json!({ "product_id": product, "lead_time_days": 7 });
+    let new = json!({ "name": "Northwind", "products": [supplies] });
+    let supplier = writer.write("suppliers_create", "/api/v1/suppliers", &[], new).await["id"].clone();
+    let path = format!("/api/v1/suppliers/{supplier}");
+    writer
+        .write("suppliers_update", &path, &[], json!({ "name": "Northwind Traders" }))
+        .await;
+    let ask = json!({ "items": [{ "stock_item_id": item }] });
+    let path = "/api/v1/replenishment/orders";
+    let draft = writer.write("replenishment_order", path, &[], ask).await[0]["id"].clone();
+    let path = format!("/api/v1/purchase-orders/{draft}");
+    writer
+        .write("purchases_cancel", &format!("{path}/cancel"), &[], json!({}))
+        .await;
+    let lines = json!([{ "product_id": product, "quantity": 2 }]);
+    let new = json!({ "supplier_id": supplier, "lines": lines });
+    let purchase = writer
+        .write("purchases_create", "/api/v1/purchase-orders", &[], new)
+        .await["id"]
+        .clone();
+    let path = format!("/api/v1/purchase-orders/{purchase}");
+    writer
+        .write("purchases_update", &path, &[], json!({ "note": "in a hurry" }))
+        .await;
+    writer
+        .write("purchases_order", &format!("{path}/order"), &[], json!({}))
+        .await;
+    let receipt = json!({ "lines": lines });
+    writer
+        .write("purchases_receive", &format!("{path}/receive"), &[], receipt)
+        .await;
+    for ending in ["counts_post", "counts_cancel"] {
+        let count = writer
+            .write("counts_create", "/api/v1/counts", &[], json!({ "name": "All" }))
+            .await["id"]
+            .clone();
+        let path = format!("/api/v1/counts/{count}");
+        let record = json!({ "lines": [{ "stock_item_id": item, "counted": 1 }] });
+        writer
+            .write("counts_record", &format!("{path}/record"), &[], record)
+            .await;
+        let (_, verb) = ending.split_once('_').unwrap();
+        writer.write(ending, &format!("{path}/{verb}"), &[], json!({})).await;
+    }
+}
+
 #[tokio::test]
 async fn every_write_is_in_the_audit_trail() {
     let folder = Folder::new();
@@ -101,6 +149,7 @@ async fn every_write_is_in_the_audit_trail() {
             writer.write("returns_create", &path, &[], back).await;
         }
     }
+    supply(&mut writer, &product, &item).await;
     let bad = json!({ "customer": "C-1", "lines": [{ "sku": "NOPE", "quantity": 1 }] }).to_string();
     writer.api.deliver("orders_process", &[("m", &bad)]).await.expect(200);
     let parked = writer.api.get("/api/v1/parked").await.items()[0]["id"].clone();

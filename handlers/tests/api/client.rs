@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// The program over a database of its own, which goes with it.
 pub struct Api {
     pub app: App,
-    handler: Handler,
+    pub handler: Handler,
     directory: PathBuf,
 }
 

@@ -29,12 +29,14 @@ async fn the_pages_need_nothing_from_elsewhere() {
 #[tokio::test]
 async fn files_are_sent_as_the_client_takes_them() {
     let api = Api::unstarted(&[]);
-    for (file, begins) in [
-        ("swagger-ui-bundle.js", "/*! For license"),
-        ("swagger-ui.css", ".swagger-ui"),
-        ("redoc.standalone.js", "/*! For license"),
+    for (folder, file, begins) in [
+        ("docs", "swagger-ui-bundle.js", "/*! For license"),
+        ("docs", "swagger-ui.css", ".swagger-ui"),
+        ("docs", "redoc.standalone.js", "/*! For license"),
+        ("dashboard", "uplot.js", "/**\n* Copyright"),
+        ("dashboard", "uplot.css", ".uplot"),
     ] {
-        let path = format!("/docs/assets/{file}");
+        let path = format!("/{folder}/assets/{file}");
         let small = api
             .send(Method::GET, &path, &[("accept-encoding", "gzip, br")], "")
             .await

@@ -18,6 +18,8 @@ const PROMISED: &[(&str, &str, &[&str])] = &[
     ("inventory_alerts_open", "gauge", &["severity"]),
     ("inventory_build_info", "gauge", &["engine", "version"]),
     ("inventory_cache_requests_total", "counter", &["cache", "result"]),
+    ("inventory_counted_lines", "gauge", &["result"]),
+    ("inventory_counted_value_minor_units", "gauge", &["currency", "what"]),
     ("inventory_database_acquire_seconds", "histogram", &[]),
     ("inventory_database_connections", "gauge", &["state"]),
     ("inventory_database_slow_statements_total", "counter", &[]),
@@ -111,12 +113,16 @@ impl Scrape {
 async fn every_metric_that_is_promised_is_there() {
     let api = Api::unstarted(&[
         ("RATE_LIMIT_ENABLED", "true"),
-        ("RATE_LIMIT_REQUESTS", "5"),
+        ("RATE_LIMIT_REQUESTS", "8"),
         // Nobody listens there.
         ("REDIS_URL", "redis://127.0.0.1:9"),
     ]);
     api.app.start().await;
-    let (product, _) = api.product("A-1", 10, 5).await;
+    let (product, item) = api.product("A-1", 10, 5).await;
+    api.post("/api/v1/counts", &json!({ "name": "All" })).await.expect(201);
+    let counted = json!({ "lines": [{ "stock_item_id": item, "counted": 12 }] });
+    api.post("/api/v1/counts/1/record", &counted).await.expect(200);
+    api.post("/api/v1/counts/1/post", &json!({})).await.expect(200);
     let order = json!({ "customer": "C-1", "lines": [{ "product_id": product, "quantity": 7 }] });
     let placed = api.post("/api/v1/orders", &order).await.expect(202).body();
     api.get("/api/v1/products/4711").await.problem(404, "not_found");
@@ -183,7 +189,7 @@ async fn every_metric_that_is_promised_is_there() {
     assert_eq!(scrape.value("inventory_requests_in_flight", &[]), 1.0, "the scrape");
 
     assert_eq!(scrape.value("inventory_rate_limited_total", &[]), 1.0);
-    assert_eq!(scrape.value("inventory_rate_limit_fallbacks_total", &[]), 6.0);
+    assert_eq!(scrape.value("inventory_rate_limit_fallbacks_total", &[]), 9.0);
     assert_eq!(scrape.value("inventory_rate_limit_shared", &[]), 0.0);
 
     for (outcome, count) in [
@@ -216,9 +222,19 @@ async fn every_metric_that_is_promised_is_there() {
     assert_eq!(scrape.value("inventory_alerts_open", &[("severity", "out")]), 0.0);
     assert_eq!(
         scrape.value("inventory_stock_value_minor_units", &[("currency", "USD")]),
-        1_000.0
+        1_200.0
     );
-    for reading in ["waiting", "stock_value"] {
+    for (result, lines) in [("agreeing", 0.0), ("differing", 1.0)] {
+        assert_eq!(scrape.value("inventory_counted_lines", &[("result", result)]), lines);
+    }
+    let counted = |what| {
+        scrape.value(
+            "inventory_counted_value_minor_units",
+            &[("currency", "USD"), ("what", what)],
+        )
+    };
+    assert_eq!((counted("on_hand"), counted("difference")), (1_000.0, 200.0));
+    for reading in ["waiting", "stock_value", "counts"] {
         let read = scrape.value("inventory_levels_read_timestamp_seconds", &[("reading", reading)]);
         assert!(read >= before as f64, "{reading}");
     }

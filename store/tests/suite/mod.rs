@@ -2,14 +2,17 @@
 
 pub mod accounts;
 pub mod catalogue;
+pub mod counts;
 pub mod files;
 pub mod fulfilment;
 pub mod levels;
 pub mod lists;
 pub mod orders;
 pub mod privacy;
+pub mod purchases;
 pub mod receivers;
 pub mod records;
+pub mod replenishment;
 pub mod stock;
 
 use inventory_domain::{
@@ -109,6 +112,16 @@ impl Database {
         let shipped = "SELECT COUNT(*) FROM (SELECT l.shipped, (SELECT COALESCE(SUM(i.quantity), 0) FROM shipments h JOIN shipment_lines i ON i.shipment_id = h.id \
                        WHERE h.order_id = l.order_id AND i.line = l.line) AS sent FROM order_lines l) x WHERE shipped <> sent";
         assert_eq!(self.number(shipped).await, 0, "what has left is in shipments");
+        // What is on its way is what is ordered and has not come.
+        let wrong = "SELECT COUNT(*) FROM stock_items s WHERE s.incoming <> COALESCE((
+                 SELECT SUM(CASE WHEN n.quantity > n.received THEN n.quantity - n.received ELSE 0 END)
+                 FROM purchases b JOIN purchase_lines n ON n.purchase_id = b.id
+                 WHERE b.status IN ('ordered', 'partly_received') AND b.location_id = s.location_id AND n.product_id = s.product_id), 0)";
+        assert_eq!(
+            self.number(wrong).await,
+            0,
+            "incoming must agree with the purchase orders"
+        );
         self.store.close().await;
     }
 
