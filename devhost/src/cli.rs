@@ -28,6 +28,11 @@ pub enum Command {
     Start(Box<StartArgs>),
     /// Look at the messages of a host that runs, delete them, send some, give dead letters another chance.
     Queues(Box<QueuesArgs>),
+    /// Write a small function app in Rust: one HTTP, one queue and one timer function, with tests.
+    New {
+        /// The folder to make; its name is the app's.
+        app: PathBuf,
+    },
     /// For the host itself: becomes the handler.
     #[command(name = crate::handler::LAUNCH_COMMAND, hide = true)]
     Launch {

@@ -1,5 +1,6 @@
 //! `devhost`: the Azure Functions host on your desk.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
             return ExitCode::from(127);
         }
         Some(Command::Queues(args)) => return queues::run(&args),
+        Some(Command::New { app }) => return create(&app),
         Some(Command::Start(args)) => *args,
         None => cli.start,
     };
@@ -37,6 +39,19 @@ fn main() -> ExitCode {
         }
     };
     runtime.block_on(start(args, console))
+}
+
+fn create(app: &Path) -> ExitCode {
+    match devhost::new::write(app) {
+        Ok(name) => {
+            println!("Made {name}.\n\n  cd {}\n  cargo build && devhost\n", app.display());
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn start(args: StartArgs, console: Console) -> ExitCode {

@@ -134,28 +134,7 @@ impl App {
     /// Starts the program and waits until its ports are open.
     pub async fn launch(&self, arguments: &[&str]) -> Host {
         self.write();
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut host = Host {
-            child,
-            lines,
-            port: 0,
-            seen: Vec::new(),
-        };
-        let line = host.line("Listening on port ").await;
-        host.port = line
-            .split("port ")
-            .nth(1)
-            .unwrap()
-            .trim_end_matches('.')
-            .parse()
-            .unwrap();
-        host
+        Host::launch(self.command(arguments)).await
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -209,6 +188,32 @@ impl Answer {
 }
 
 impl Host {
+    /// Starts the program and waits until its ports are open.
+    pub async fn launch(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut host = Self {
+            child,
+            lines,
+            port: 0,
+            seen: Vec::new(),
+        };
+        let line = host.line("Listening on port ").await;
+        host.port = line
+            .split("port ")
+            .nth(1)
+            .unwrap()
+            .trim_end_matches('.')
+            .parse()
+            .unwrap();
+        host
+    }
+
     /// Waits for a line that contains `words`. Each line counts once; what was printed while something else was waited for
     /// counts, too, as lines of the handler and of the host come in no certain order.
     pub async fn line(&mut self, words: &str) -> String {
