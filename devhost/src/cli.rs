@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::host::{DEFAULT_AMQP_PORT, HostOptions};
+use crate::invoke::InvokeArgs;
 use crate::queues::QueuesArgs;
 
 /// The Azure Functions host on your desk: runs a custom handler with HTTP, timers and Service Bus.
@@ -28,6 +29,8 @@ pub enum Command {
     Start(Box<StartArgs>),
     /// Look at the messages of a host that runs, delete them, send some, give dead letters another chance.
     Queues(Box<QueuesArgs>),
+    /// Call a function of a host that runs: with a request, a message or by hand, as its trigger is.
+    Invoke(Box<InvokeArgs>),
     /// Write a small function app in Rust: one HTTP, one queue and one timer function, with tests.
     New {
         /// The folder to make; its name is the app's.

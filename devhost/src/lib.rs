@@ -14,6 +14,7 @@
 //! | [`examples`] | calls that lie beside an app, ready to be sent |
 //! | [`host`] | all of it together |
 //! | [`fuzzing`] | what a fuzzer feeds |
+//! | [`invoke`] | `devhost invoke` |
 //! | [`new`] | an app to begin with |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -29,6 +30,7 @@ pub mod handler;
 pub mod host;
 pub mod http;
 pub mod invocation;
+pub mod invoke;
 pub mod keys;
 pub mod new;
 pub mod queues;

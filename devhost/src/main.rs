@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             return ExitCode::from(127);
         }
         Some(Command::Queues(args)) => return queues::run(&args),
+        Some(Command::Invoke(args)) => return devhost::invoke::run(&args),
         Some(Command::New { app }) => return create(&app),
         Some(Command::Start(args)) => *args,
         None => cli.start,

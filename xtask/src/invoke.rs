@@ -1,25 +1,32 @@
-//! `cargo xtask invoke`: calls queue and timer functions of a running `cargo xtask dev`.
+//! `cargo xtask invoke`: calls a function of a running `cargo xtask dev`, whatever its trigger.
 //!
-//! Examples are `tests/examples/<function>/<name>.json`; `tests/examples/README.md` says what they may hold.
+//! `devhost invoke` does it, with the examples in `tests/examples/<function>`. HTTP functions need none there: their examples
+//! are those of the API's document.
 
-use crate::failure::{Context as _, Failure, Result};
-use crate::{http, workspace};
-use serde_json::{Map, Value, json};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use crate::failure::{Failure, Result};
+use crate::http;
+use crate::workspace::{self, Profile};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The function, by its folder's name.
     #[arg(required_unless_present = "list")]
     function: Option<String>,
-    /// Which of its examples to send.
-    #[arg(long, value_name = "NAME", default_value = "normal")]
-    example: String,
-    /// A file to send instead: one message or an array of them, or any text for a function of another kind.
+    /// Which of its examples to send [default: normal; of an HTTP function, the one of the API's document].
+    #[arg(long, value_name = "NAME")]
+    example: Option<String>,
+    /// A file to send instead: one message or an array of them, or {"method", "path", "headers", "body"} of a request.
     #[arg(long, value_name = "FILE", conflicts_with = "example")]
     data_file: Option<PathBuf>,
+    /// The path of a request with its query, in place of the document's example.
+    #[arg(long)]
+    path: Option<String>,
+    /// A header of a request, "Name: value". May be given several times.
+    #[arg(long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
     /// The port of `cargo xtask dev`.
     #[arg(long, default_value_t = 7071)]
     port: u16,
@@ -28,239 +35,189 @@ pub(crate) struct Options {
     list: bool,
 }
 
-/// How a function is set off.
-#[derive(Debug, PartialEq, Eq)]
-enum Way {
-    /// By a message to this queue or topic.
-    Send(String),
-    /// By the host's own call. Timers are; and a dead-letter queue, to which nobody can send.
-    Call,
-}
-
 pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
-    let root = workspace::root();
-    let Some(function) = options.function.as_ref().filter(|_| !options.list) else {
-        list(&root)?;
-        return Ok(ExitCode::SUCCESS);
+    let program = [Profile::Debug, Profile::Release].map(|profile| workspace::program(profile, "devhost"));
+    let Some(program) = program.iter().find(|program| program.is_file()) else {
+        return Err(Failure::new("devhost is not built: is `cargo xtask dev` running?"));
     };
-    let way = way(&root, function)?;
-    let file = match &options.data_file {
-        Some(file) => file.clone(),
-        None => example(&root, function, &options.example)?,
-    };
-    let text = fs::read_to_string(&file).context(file.display())?;
-    let data: Value = serde_json::from_str(&text).context(file.display())?;
-    let data = fill(data, &uuid()?);
-    match way {
-        Way::Send(entity) => send(options.port, &entity, data).await?,
-        Way::Call => call(options.port, function, data).await?,
-    }
-    println!("The terminal of `cargo xtask dev` shows what comes of it.");
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn send(port: u16, entity: &str, data: Value) -> Result<()> {
-    let messages = match data {
-        Value::Array(messages) => messages,
-        message => vec![message],
-    };
-    let count = messages.len();
-    let path = format!("/_devhost/servicebus/{entity}");
-    let answer = http::request(port, "POST", &path, Some(&Value::Array(messages))).await?;
-    match answer.status {
-        200..300 => {
-            println!("Sent {count} to {entity}.");
-            Ok(())
-        }
-        status => Err(Failure(format!("{entity} is not sent to ({status}): {}", answer.body))),
-    }
-}
-
-async fn call(port: u16, function: &str, data: Value) -> Result<()> {
-    // A message of an example stands for its body: only that reaches a function called by hand.
-    let inputs: Vec<Value> = match data {
-        Value::Array(messages) => messages,
-        one => vec![one],
-    };
-    for input in inputs {
-        let input = match input.get("body").cloned().unwrap_or_else(|| input["input"].clone()) {
-            Value::String(text) => text,
-            Value::Null => String::new(),
-            value => value.to_string(),
-        };
-        let path = format!("/admin/functions/{function}");
-        let answer = http::request(port, "POST", &path, Some(&json!({ "input": input }))).await?;
-        if answer.status != 202 {
-            return Err(Failure(format!(
-                "{function} is not called ({}): {}",
-                answer.status, answer.body
-            )));
-        }
-    }
-    println!("Called {function}.");
-    Ok(())
-}
-
-fn way(root: &Path, function: &str) -> Result<Way> {
-    let file = root.join("functions").join(function).join("function.json");
-    let text = fs::read_to_string(&file).map_err(|_| {
-        Failure(format!(
-            "there is no function {function}; `cargo xtask invoke --list` shows them"
-        ))
-    })?;
-    let parsed: Value = serde_json::from_str(&text).context(file.display())?;
-    way_of(&parsed).ok_or_else(|| Failure(format!("{function} has no queue and no timer: call its URL instead")))
-}
-
-fn way_of(function: &Value) -> Option<Way> {
-    function["bindings"]
-        .as_array()?
-        .iter()
-        .find_map(|binding| match binding["type"].as_str()? {
-            "timerTrigger" => Some(Way::Call),
-            "serviceBusTrigger" => {
-                let entity = binding["queueName"]
-                    .as_str()
-                    .or_else(|| binding["topicName"].as_str())?;
-                let dead_letters = entity.to_ascii_lowercase().ends_with("/$deadletterqueue");
-                Some(if dead_letters {
-                    Way::Call
-                } else {
-                    Way::Send(entity.to_owned())
-                })
+    let mut command = Command::new(program);
+    command
+        .args(["invoke", "--port", &options.port.to_string(), "--script-root"])
+        .arg(workspace::root());
+    if let Some(function) = options.function.as_ref().filter(|_| !options.list) {
+        command.arg(function);
+        if let Some(example) = &options.example {
+            command.args(["--example", example]);
+        } else if let Some(file) = &options.data_file {
+            command.arg("--data-file").arg(file);
+        } else if let Some(request) = documented(options.port, function).await? {
+            command.args(["--method", &request.method]);
+            if options.path.is_none() {
+                command.args(["--path", &request.path]);
             }
-            _ => None,
-        })
-}
-
-fn example(root: &Path, function: &str, name: &str) -> Result<PathBuf> {
-    let known = examples(root, function);
-    if known.iter().any(|known| known == name) {
-        Ok(folder(root, function).join(format!("{name}.json")))
+            for header in &request.headers {
+                command.args(["--header", header]);
+            }
+            if let Some(body) = &request.body {
+                command.args(["--body", body]);
+            }
+        }
+        if let Some(path) = &options.path {
+            command.args(["--path", path]);
+        }
+        for header in &options.headers {
+            command.args(["--header", header]);
+        }
+    }
+    Ok(if command.status()?.success() {
+        ExitCode::SUCCESS
     } else {
-        Err(Failure(format!(
-            "{function} has no example {name}; it has: {}",
-            known.join(", ")
-        )))
-    }
+        ExitCode::FAILURE
+    })
 }
 
-fn folder(root: &Path, function: &str) -> PathBuf {
-    root.join("tests/examples").join(function)
+/// The example of a request that the running app's document holds; `None` where the function is not in it.
+async fn documented(port: u16, function: &str) -> Result<Option<Request>> {
+    let answer = http::request(port, "GET", "/openapi.json", None).await?;
+    let document = answer
+        .json()
+        .ok_or_else(|| Failure(format!("GET /openapi.json answers {}", answer.status)))?;
+    Ok(Request::of(&document, function))
 }
 
-/// The names of a function's examples, sorted.
-fn examples(root: &Path, function: &str) -> Vec<String> {
-    let files = fs::read_dir(folder(root, function)).into_iter().flatten().flatten();
-    let mut names: Vec<String> = files
-        .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
-        .collect();
-    names.sort();
-    names
+/// A request that is ready to be sent.
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    method: String,
+    path: String,
+    headers: Vec<String>,
+    body: Option<String>,
 }
 
-/// The functions that can be invoked, sorted.
-fn functions(root: &Path) -> Result<Vec<String>> {
-    let functions = root.join("functions");
-    let mut names: Vec<String> = fs::read_dir(&functions)
-        .context(functions.display())?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| way(root, name).is_ok())
-        .collect();
-    names.sort();
-    Ok(names)
-}
-
-fn list(root: &Path) -> Result<()> {
-    for function in functions(root)? {
-        println!("{function}: {}", examples(root, &function).join(", "));
-    }
-    Ok(())
-}
-
-/// Puts values where an example leaves places for them: `$uuid` in a text becomes `uuid`, and
-/// `{"$repeat": TEXT, "times": N}` becomes that text so many times.
-fn fill(value: Value, uuid: &str) -> Value {
-    match value {
-        Value::String(text) => Value::String(text.replace("$uuid", uuid)),
-        Value::Array(values) => values.into_iter().map(|value| fill(value, uuid)).collect(),
-        Value::Object(object) => match (object.get("$repeat"), object.get("times")) {
-            (Some(Value::String(text)), Some(Value::Number(times))) if object.len() == 2 => {
-                Value::String(text.repeat(times.as_u64().unwrap_or_default() as usize))
+impl Request {
+    /// The example of an operation: what it needs, and nothing that may be left out.
+    fn of(document: &Value, operation_id: &str) -> Option<Self> {
+        let paths = document["paths"].as_object()?;
+        let (path, item, method, operation) = paths.iter().find_map(|(path, item)| {
+            let operations = item.as_object()?;
+            let (method, operation) = operations.iter().find(|(_, one)| one["operationId"] == operation_id)?;
+            Some((path, item, method, operation))
+        })?;
+        let mut request = Self {
+            method: method.to_uppercase(),
+            path: path.clone(),
+            headers: Vec::new(),
+            body: None,
+        };
+        let mut query = Vec::new();
+        let listed = [&item["parameters"], &operation["parameters"]];
+        for parameter in listed.into_iter().filter_map(Value::as_array).flatten() {
+            let parameter = resolved(document, parameter);
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let value = text(example(parameter).unwrap_or(&Value::Null));
+            match (parameter["in"].as_str(), parameter["required"] == true) {
+                (Some("path"), _) => request.path = request.path.replace(&format!("{{{name}}}"), &value),
+                (Some("query"), true) => query.push(format!("{name}={value}")),
+                (Some("header"), true) => request.headers.push(format!("{name}: {value}")),
+                _ => {}
             }
-            _ => object
-                .into_iter()
-                .map(|(name, value)| (name, fill(value, uuid)))
-                .collect::<Map<_, _>>()
-                .into(),
-        },
-        other => other,
+        }
+        if !query.is_empty() {
+            request.path = format!("{}?{}", request.path, query.join("&"));
+        }
+        let content = resolved(document, &operation["requestBody"])["content"].as_object();
+        if let Some((kind, content)) = content.and_then(|content| content.iter().next()) {
+            request.headers.push(format!("Content-Type: {kind}"));
+            request.body = example(content).map(text);
+        }
+        Some(request)
     }
 }
 
-/// A random UUID, version 4.
-fn uuid() -> Result<String> {
-    let mut bytes = [0_u8; 16];
-    let mut random = fs::File::open("/dev/urandom")?;
-    std::io::Read::read_exact(&mut random, &mut bytes)?;
-    let bits = (u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let target = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    target.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
+}
+
+/// The example of a parameter or a body, in each of the places where OpenAPI may have it.
+fn example(of: &Value) -> Option<&Value> {
+    of.get("example")
+        .or_else(|| of["examples"].as_object()?.values().next()?.get("value"))
+        .or_else(|| of["schema"].get("example"))
+        .or_else(|| of["schema"]["examples"].as_array()?.first())
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+    use std::fs;
 
     #[test]
     fn every_queue_and_timer_function_has_examples_that_can_be_read() {
         let root = workspace::root();
-        let functions = functions(&root).unwrap();
-        assert!(functions.iter().any(|name| name == "orders_process"), "{functions:?}");
-        for function in functions {
-            let names = examples(&root, &function);
+        let names = |folder: &std::path::Path| -> Vec<String> {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect()
+        };
+        let mut seen = 0;
+        for function in names(&root.join("functions")) {
+            let text = fs::read_to_string(root.join("functions").join(&function).join("function.json")).unwrap();
+            if text.contains("\"httpTrigger\"") {
+                continue;
+            }
+            let folder = root.join("tests/examples").join(&function);
+            let examples = names(&folder);
             assert!(
-                names.iter().any(|name| name == "normal"),
+                examples.iter().any(|name| name == "normal.json"),
                 "{function} has no example `normal`"
             );
-            for name in names {
-                let text = fs::read_to_string(example(&root, &function, &name).unwrap()).unwrap();
-                serde_json::from_str::<Value>(&text).unwrap();
+            for name in examples {
+                serde_json::from_str::<Value>(&fs::read_to_string(folder.join(name)).unwrap()).unwrap();
+                seen += 1;
             }
         }
+        assert!(seen > 6, "{seen}");
+        let orders = names(&root.join("tests/examples/orders_process"));
         for name in ["normal", "duplicate", "poison", "oversized", "unknown_product", "batch"] {
-            assert!(example(&root, "orders_process", name).is_ok(), "{name}");
+            assert!(orders.contains(&format!("{name}.json")), "{name}");
         }
     }
 
     #[test]
-    fn places_are_filled() {
-        let filled = fill(
-            json!([{"body": {"$repeat": "ab", "times": 2}, "messageId": "m-$uuid", "n": 1}]),
-            "U",
-        );
-        assert_eq!(filled, json!([{"body": "abab", "messageId": "m-U", "n": 1}]));
-    }
-
-    #[test]
-    fn a_trigger_says_how_it_is_set_off() {
-        let service_bus = |name: &str| json!({"bindings": [{"type": "serviceBusTrigger", "queueName": name}]});
-        assert_eq!(way_of(&service_bus("orders")), Some(Way::Send("orders".to_owned())));
-        assert_eq!(way_of(&service_bus("orders/$DeadLetterQueue")), Some(Way::Call));
-        assert_eq!(
-            way_of(&json!({"bindings": [{"type": "timerTrigger"}]})),
-            Some(Way::Call)
-        );
-        assert_eq!(way_of(&json!({"bindings": [{"type": "httpTrigger"}]})), None);
-    }
-
-    #[test]
-    fn uuids_are_of_version_4() {
-        let uuid = uuid().unwrap();
-        assert_eq!((uuid.len(), &uuid[14..15]), (36, "4"), "{uuid}");
-        assert!(matches!(&uuid[19..20], "8" | "9" | "a" | "b"), "{uuid}");
+    fn a_request_is_made_of_what_the_document_shows() {
+        let document = json!({
+            "paths": {"/things/{id}/parts": {
+                "parameters": [{"$ref": "#/components/parameters/id"}],
+                "post": {
+                    "operationId": "things_divide",
+                    "parameters": [
+                        {"name": "by", "in": "query", "required": true, "schema": {"example": 2}},
+                        {"name": "page", "in": "query", "example": 9},
+                        {"name": "If-Match", "in": "header", "required": true, "example": "\"1\""}],
+                    "requestBody": {"content": {"application/json": {"examples": {"one": {"value": {"a": 1}}}}}}
+                }}},
+            "components": {"parameters": {"id": {"name": "id", "in": "path", "required": true, "example": 7}}}
+        });
+        let expected = Request {
+            method: "POST".to_owned(),
+            path: "/things/7/parts?by=2".to_owned(),
+            headers: vec![
+                "If-Match: \"1\"".to_owned(),
+                "Content-Type: application/json".to_owned(),
+            ],
+            body: Some("{\"a\":1}".to_owned()),
+        };
+        assert_eq!(Request::of(&document, "things_divide"), Some(expected));
+        assert_eq!(Request::of(&document, "orders_process"), None);
     }
 }

@@ -39,7 +39,7 @@ enum Command {
     Test(test::Options),
     /// Makes what is deployed: target/package/ and target/inventory-functions.zip.
     Package(package::Options),
-    /// Calls a queue or timer function of a running `cargo xtask dev`.
+    /// Calls a function of a running `cargo xtask dev`, whatever its trigger.
     Invoke(invoke::Options),
     /// Measures the release build on throw-away databases, with `pgbench` for comparison.
     Bench(bench::Options),

@@ -1,5 +1,5 @@
-//! Rebuilds when sources change. The host starts the new handler when its file changes, so a build that fails leaves the
-//! old one serving.
+//! Rebuilds when sources change. The host starts the new handler when its file changes, while the old one serves, so a build
+//! that fails leaves the old one serving as well.
 
 use crate::failure::Result;
 use crate::group::Group;
