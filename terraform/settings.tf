@@ -3,7 +3,7 @@
 # or, with a reason, in the test's list of those that Azure does not need. The program must start with what is set here. So
 # this file has maps of settings and nothing else.
 #
-# No secret is here: DATABASE_PASSWORD, JWT_KEYS and WEBHOOK_MASTER_KEY are in the Key Vault, or do not exist.
+# No secret is here: DATABASE_PASSWORD, JWT_KEYS, WEBHOOK_MASTER_KEY and PAYMENT_WEBHOOK_SECRETS are in the Key Vault, or do not exist.
 
 locals {
   settings = merge(

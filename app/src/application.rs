@@ -260,7 +260,7 @@ impl App {
                 database_token::bring(&*self.inner.azure.credential, &self.inner.store).await?;
             }
             match self.keeper() {
-                Some(keeper) => keeper.read_once().await,
+                Some(keeper) => Box::pin(keeper.read_once()).await,
                 None => Ok(()),
             }
         };

@@ -32,6 +32,7 @@ pub mod orders;
 pub mod outbox;
 pub mod parked;
 pub mod pause;
+pub mod payments;
 pub mod products;
 pub mod purchases;
 pub mod rate_limit;

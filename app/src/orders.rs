@@ -10,13 +10,14 @@ use inventory_domain::{
     parked::ParkReason,
     payment::PaymentTerms,
     shipment::{NewCancellation, NewShipment, Shipment},
+    timeline::TimelineEntry,
 };
 pub use inventory_store::orders::{OrderFilter, SORTING};
 use inventory_store::{
     Logged, StoreError, fulfilment, orders as store,
     parked::NewParked,
     processing::{self, OrderMessage, Outcome, Processed},
-    shipments,
+    shipments, timeline,
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use std::{
@@ -76,6 +77,16 @@ pub async fn shipments(app: &App, id: Uuid, page: Page) -> Result<Vec<Shipment>,
         store::get(app.store(), id).await?;
     }
     Ok(found)
+}
+
+/// A page of what happened to an order, oldest first.
+///
+/// # Errors
+/// When there is no such order.
+pub async fn timeline(app: &App, id: Uuid, page: Page) -> Result<Vec<TimelineEntry>, Error> {
+    let told = timeline::of_order(app.store(), id).await?;
+    let (skip, limit) = (page.skip.max(0) as usize, page.limit.max(0) as usize);
+    Ok(told.into_iter().skip(skip).take(limit).collect())
 }
 
 /// Expires every order whose hold has run out; says how many.

@@ -41,6 +41,7 @@ const NOT_IN_AZURE: &[(&str, &str)] = &[
     ),
     ("JWT_KEYS", "a secret: in the Key Vault"),
     ("WEBHOOK_MASTER_KEY", "a secret: in the Key Vault"),
+    ("PAYMENT_WEBHOOK_SECRETS", "a secret: in the Key Vault"),
     ("WEBHOOK_ALLOW_LOOPBACK", "for work on one machine"),
     ("DELIVERIES_RETENTION_DAYS", "its default is right"),
     ("ServiceBusConnection", "a secret: the namespace is opened by identity"),

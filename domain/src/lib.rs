@@ -66,6 +66,7 @@ pub mod role;
 pub mod shipment;
 pub mod stock;
 pub mod supplier;
+pub mod timeline;
 pub mod timestamp;
 pub mod validation;
 mod validation_serde;

@@ -24,6 +24,7 @@ use inventory_domain::{
     shipment::{Shipment, ShipmentLine},
     stock::{StockItem, StockValue},
     supplier::{SuppliedProduct, Supplier},
+    timeline::{Happening, TimelineEntry, TimelineLine},
     webhook::Webhook,
 };
 use serde_json::{Value, json};
@@ -185,6 +186,19 @@ pub(crate) fn shipment() -> Shipment {
             quantity: 40,
         }],
         shipped_at: NOON.plus_minutes(30),
+    }
+}
+
+pub(crate) fn timeline_entry() -> TimelineEntry {
+    TimelineEntry {
+        at: shipment().shipped_at,
+        what: Happening::Shipped,
+        status: None,
+        reason: None,
+        lines: vec![TimelineLine { line: 1, quantity: 40 }],
+        shipment: Some(shipment()),
+        returned: None,
+        payment: None,
     }
 }
 

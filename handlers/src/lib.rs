@@ -55,6 +55,7 @@ mod orders {
     pub(crate) mod process;
     pub(crate) mod ship;
     pub(crate) mod shipments;
+    pub(crate) mod timeline;
 }
 
 mod returns {
@@ -136,6 +137,10 @@ mod parked {
     pub(crate) mod get;
     pub(crate) mod list;
     pub(crate) mod replay;
+}
+
+mod payments {
+    pub(crate) mod webhook;
 }
 
 mod token {

@@ -27,6 +27,7 @@ use inventory_domain::{
     product::ProductStatus,
     purchase::PurchaseStatus,
     returns::{Disposition, ReturnReason},
+    timeline::Happening,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +77,7 @@ const TAGS: &[(&str, &str)] = &[
         "What customers want. An order is taken at once and decided from a queue.",
     ),
     ("returns", "What came back of orders."),
+    ("payments", "What who takes the money tells."),
     ("alerts", "Stock that is low, until it has recovered."),
     ("suppliers", "Who products are ordered from, and on which terms."),
     ("purchases", "What is ordered from suppliers, and what of it has come."),
@@ -165,6 +167,7 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         EventType,
         ExportKind,
         FileStatus,
+        Happening,
         MovementKind,
         OnShortage,
         OrderReason,
@@ -209,8 +212,8 @@ fn operation(
         )
     };
     let path = operation.path();
-    // OAuth has no such header.
-    let is_post = method == "POST" && !document.is_oauth;
+    // Those who send other people's messages have no such header.
+    let is_post = method == "POST" && document.takes_idempotency_key();
     let mut builder = OperationBuilder::new()
         .operation_id(Some(id))
         .tag(operation.resource())
@@ -238,6 +241,13 @@ fn operation(
             .example(Some(json!(example)))
             .build()
     };
+    if document.is_signed {
+        builder = builder.parameter(header(
+            "Stripe-Signature",
+            "When the body was signed, and how.",
+            "t=1767614400,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd",
+        ));
+    }
     if document.takes_if_match {
         builder = builder.parameter(header(
             "If-Match",
@@ -438,7 +448,7 @@ pub(crate) fn functions_by_problem() -> BTreeMap<&'static str, BTreeSet<&'static
             continue;
         };
         let document = document();
-        let is_post = methods.contains(&"POST") && !document.is_oauth;
+        let is_post = methods.contains(&"POST") && document.takes_idempotency_key();
         let codes = problems(operation, &document, is_post);
         for code in codes.into_values().flatten() {
             functions.entry(code.word).or_default().insert(operation.name);

@@ -3,8 +3,8 @@
 use crate::{
     alerts, audit, clients, counts, customers, docs, events, exports, files,
     http::{Context, document::Document},
-    imports, inventory, keys, locations, orders, outbox, parked, products, purchases, replenishment, returns, stock,
-    suppliers, system, token, users, webhooks,
+    imports, inventory, keys, locations, orders, outbox, parked, payments, products, purchases, replenishment, returns,
+    stock, suppliers, system, token, users, webhooks,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::HeaderValue;
@@ -87,8 +87,8 @@ impl Operation {
     pub(crate) fn cache_control(&self) -> Option<HeaderValue> {
         match self.resource() {
             _ if !self.trigger.is_http() => None,
-            "audit" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "token" | "users"
-            | "webhooks" => Some(HeaderValue::from_static("no-store")),
+            "audit" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "payments" | "token"
+            | "users" | "webhooks" => Some(HeaderValue::from_static("no-store")),
             _ if self.role == Role::Public => None,
             _ => Some(HeaderValue::from_static("private, no-cache")),
         }
@@ -179,6 +179,7 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(orders_pace, GET "/api/v1/orders/pace", Viewer, "Say how fast orders come and are decided", orders::pace),
     operation!(orders_events, GET "/api/v1/orders/{id:guid}/events", Viewer, "List an order's events", orders::events),
     operation!(orders_shipments, GET "/api/v1/orders/{id:guid}/shipments", Viewer, "List an order's shipments", orders::shipments),
+    operation!(orders_timeline, GET "/api/v1/orders/{id:guid}/timeline", Viewer, "Tell what happened to an order", orders::timeline),
     operation!(orders_process, Trigger::Queue("orders"), "Decide orders from the queue", orders::process),
     operation!(orders_deadletter, Trigger::Queue("orders/$deadletterqueue"), "Park what the broker gave up on", orders::deadletter),
     operation!(orders_expire, Trigger::Timer("0 * * * * *"), "Expire orders whose hold has run out", orders::expire),
@@ -187,6 +188,8 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(returns_list, GET "/api/v1/orders/{id:guid}/returns", Viewer, "List what came back of an order", returns::list),
     operation!(returns_create, POST "/api/v1/orders/{id:guid}/returns", Clerk, "Take units of an order back", returns::create),
     operation!(returns_get, GET "/api/v1/returns/{id:guid}", Viewer, "Get a return", returns::get),
+
+    operation!(payments_webhook, POST "/api/v1/payments/webhook", Public, "Hear of payments", payments::webhook),
 
     operation!(events_list, GET "/api/v1/events", Viewer, "List what happened to something", events::list),
 

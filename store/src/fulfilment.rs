@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Reservations of which units have left or were called off.
-const RESERVATIONS_TAKEN: Write = Write {
+pub(crate) const RESERVATIONS_TAKEN: Write = Write {
     name: "reservations_taken",
     sql: "UPDATE reservations AS v SET quantity = r.quantity, state = r.state, expires_at = r.expires_at
           FROM {rows $rows r: order_id UUID, line BIGINT, stock_item_id BIGINT, quantity BIGINT, state TEXT, expires_at BIGINT}

@@ -32,6 +32,7 @@ pub mod orders;
 pub mod outbox;
 mod paging;
 pub mod parked;
+pub mod payments;
 pub mod processing;
 pub mod products;
 pub mod purchases;
@@ -44,6 +45,7 @@ pub mod sign_in;
 pub mod stock;
 pub mod suppliers;
 pub mod sweep;
+pub mod timeline;
 mod trace;
 
 pub use db::{

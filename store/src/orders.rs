@@ -7,6 +7,7 @@ use crate::{
     filter::Filter,
     names::{self, Ordering},
     paging::{Column, Page, Sorting},
+    parked::PARKED,
     stock::{self, Cause, LEVEL_WRITES, LockedItem},
 };
 use inventory_domain::{
@@ -353,13 +354,7 @@ pub(crate) const ORDER_WRITES: &[Write] = &[
         sql: "UPDATE reservations AS v SET state = r.state FROM {rows $rows r: order_id UUID, state TEXT}
               WHERE v.order_id = r.order_id AND v.state = 'active'",
     },
-    Write {
-        name: "parked",
-        sql: "INSERT INTO parked_messages (source, message_id, delivery_count, reason, detail, body, body_hash, truncated, parked_at)
-              SELECT source, message_id, delivery_count, reason, detail, body, body_hash, truncated, parked_at
-              FROM {rows $rows r: source TEXT, message_id TEXT, delivery_count BIGINT, reason TEXT, detail TEXT, body TEXT, body_hash TEXT, truncated BIGINT, parked_at BIGINT}
-              WHERE true ON CONFLICT DO NOTHING",
-    },
+    PARKED,
 ];
 
 /// Orders of the database that have changed.

@@ -2,7 +2,7 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Sql, Store, Write},
     filter::Filter,
     paging::{Column, Page, Sorting},
 };
@@ -32,6 +32,17 @@ pub struct NewParked {
     /// The body.
     pub body: String,
 }
+
+pub(crate) const PARKED: Write = Write {
+    name: "parked",
+    sql: "INSERT INTO parked_messages (source, message_id, delivery_count, reason, detail, body, body_hash, truncated, parked_at)
+          SELECT source, message_id, delivery_count, reason, detail, body, body_hash, truncated, parked_at
+          FROM {rows $rows r: source TEXT, message_id TEXT, delivery_count BIGINT, reason TEXT, detail TEXT, body TEXT, body_hash TEXT, truncated BIGINT, parked_at BIGINT}
+          WHERE true ON CONFLICT DO NOTHING",
+};
+
+/// The queue whose messages are parked, and the beginning of its dead-letter queue's name.
+const ORDERS_QUEUE: &str = "orders";
 
 #[derive(Serialize)]
 pub(crate) struct ParkedRow {
@@ -182,6 +193,11 @@ pub async fn replay(tx: &mut Tx, id: i64) -> Result<ParkedMessage, StoreError> {
     if parked.replayed_at.is_some() {
         let detail = format!("parked message {id} was sent again before");
         return Err(Refusal::conflict(Conflict::AlreadyReplayed, detail).into());
+    }
+    // What came from elsewhere is sent again by who sent it.
+    if !parked.source.starts_with(ORDERS_QUEUE) {
+        let detail = format!("parked message {id} did not come from a queue: let it be sent again where it came from");
+        return Err(Refusal::conflict(Conflict::NotReplayable, detail).into());
     }
     if parked.truncated {
         let detail = format!("parked message {id} was not kept whole and cannot be sent again");

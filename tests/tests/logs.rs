@@ -128,6 +128,7 @@ async fn nothing_that_is_secret_or_personal_is_logged_at_any_level() {
         ("LOG_LEVEL", "trace"),
         ("JWT_KEYS", &jwt_keys),
         ("WEBHOOK_MASTER_KEY", MARK),
+        ("PAYMENT_WEBHOOK_SECRETS", &jwt_keys),
         ("METRICS_TOKEN", &jwt_keys),
         ("REDIS_URL", &redis),
         ("RATE_LIMIT_ENABLED", "true"),

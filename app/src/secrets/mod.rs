@@ -28,8 +28,13 @@ const REFRESH_GAP: Duration = Duration::from_secs(10);
 /// How long [`Secrets::refresh`] waits at most.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The least length of a secret under which we are sent messages.
+const SHARED_SECRET_BYTES_MIN: usize = 16;
+
 /// Keys of the tokens we give: the first signs, all of them are accepted.
 pub type JwtKeys = Arc<[SecretString]>;
+/// Secrets that are all good at a time: the one before is accepted while it is replaced.
+pub type SharedSecrets = Arc<[SecretString]>;
 
 /// All secrets at one time.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +47,8 @@ pub struct SecretValues {
     pub jwt_keys: JwtKeys,
     /// Key of the webhooks' secrets.
     pub webhook_master_key: Option<SecretString>,
+    /// Secrets under which messages about payments are signed.
+    pub payment_webhook_secrets: SharedSecrets,
     /// Where Redis is, with its password.
     pub redis_url: Option<SecretString>,
 }
@@ -49,6 +56,7 @@ pub struct SecretValues {
 #[derive(Debug)]
 struct Inner {
     jwt_keys: watch::Sender<JwtKeys>,
+    payment_webhook_secrets: watch::Sender<SharedSecrets>,
     webhook_master_key: watch::Sender<Option<SecretString>>,
     redis_url: watch::Sender<Option<SecretString>>,
     /// How it stands with the vault; `None` without one.
@@ -77,6 +85,7 @@ impl Secrets {
             inner: Arc::new(Inner {
                 jwt_keys: watch::Sender::new(values.jwt_keys),
                 webhook_master_key: watch::Sender::new(values.webhook_master_key),
+                payment_webhook_secrets: watch::Sender::new(values.payment_webhook_secrets),
                 redis_url: watch::Sender::new(values.redis_url),
                 vault: has_vault.then(|| Health::new("the secrets have not been read yet")),
                 turns: Turns {
@@ -96,6 +105,11 @@ impl Secrets {
     /// Key of the webhooks' secrets.
     pub fn webhook_master_key(&self) -> watch::Receiver<Option<SecretString>> {
         self.inner.webhook_master_key.subscribe()
+    }
+
+    /// Secrets under which messages about payments are signed; empty where none are set.
+    pub fn payment_webhook_secrets(&self) -> watch::Receiver<SharedSecrets> {
+        self.inner.payment_webhook_secrets.subscribe()
     }
 
     /// Where Redis is, with its password: `redis://` or `rediss://`.
@@ -133,13 +147,18 @@ impl Secrets {
     /// Takes over what changed, and wakes who waits for it.
     fn publish(&self, values: &SecretValues) {
         let inner = &*self.inner;
-        inner.jwt_keys.send_if_modified(|keys| {
-            let is_other = !texts(keys).eq(texts(&values.jwt_keys));
-            if is_other {
-                keys.clone_from(&values.jwt_keys);
-            }
-            is_other
-        });
+        for (sender, values) in [
+            (&inner.jwt_keys, &values.jwt_keys),
+            (&inner.payment_webhook_secrets, &values.payment_webhook_secrets),
+        ] {
+            sender.send_if_modified(|old| {
+                let is_other = !texts(old).eq(texts(values));
+                if is_other {
+                    old.clone_from(values);
+                }
+                is_other
+            });
+        }
         for (sender, value) in [
             (&inner.webhook_master_key, &values.webhook_master_key),
             (&inner.redis_url, &values.redis_url),
@@ -185,6 +204,18 @@ pub(crate) fn jwt_keys(text: &str) -> Result<JwtKeys, &'static str> {
     Ok(keys)
 }
 
+/// Reads the text of `PAYMENT_WEBHOOK_SECRETS`. The error says what is wrong and shows nothing.
+pub(crate) fn shared_secrets(text: &str) -> Result<SharedSecrets, &'static str> {
+    let secrets: SharedSecrets = text.split_whitespace().map(SecretString::from).collect();
+    if secrets
+        .iter()
+        .any(|secret| secret.expose_secret().len() < SHARED_SECRET_BYTES_MIN)
+    {
+        return Err("holds a secret of less than 16 bytes");
+    }
+    Ok(secrets)
+}
+
 /// Reads the text of `REDIS_URL`. The error says what is wrong and shows nothing.
 pub(crate) fn redis_url(text: &str) -> Result<SecretString, &'static str> {
     if text.starts_with("redis://") || text.starts_with("rediss://") {
@@ -223,6 +254,7 @@ mod tests {
             database_password: Some("hunter2".into()),
             jwt_keys: jwt_keys(&"hunter2".repeat(5)).unwrap(),
             webhook_master_key: Some("hunter2".into()),
+            payment_webhook_secrets: shared_secrets(&"hunter2".repeat(5)).unwrap(),
             redis_url: Some(redis_url("redis://:hunter2@host").unwrap()),
         };
         let shown = format!("{values:?} {:?}", Secrets::new(values.clone(), true));

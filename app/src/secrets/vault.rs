@@ -9,6 +9,7 @@ pub(super) const DATABASE_URL: &str = "database-url";
 pub(super) const DATABASE_PASSWORD: &str = "database-password";
 pub(super) const JWT_KEYS: &str = "jwt-keys";
 pub(super) const WEBHOOK_MASTER_KEY: &str = "webhook-master-key";
+pub(super) const PAYMENT_WEBHOOK_SECRETS: &str = "payment-webhook-secrets";
 pub(super) const REDIS_URL: &str = "redis-url";
 
 /// Why the secrets were not read. Never shows one.
@@ -24,13 +25,21 @@ pub(super) enum ReadError {
 pub(super) async fn read(vault: &KeyVault, given: &SecretValues) -> Result<SecretValues, ReadError> {
     // One before the others: from its answer the client learns where to get a token.
     let database_url = get(vault, DATABASE_URL).await?;
-    let (database_password, jwt_keys, webhook_master_key, redis_url) = tokio::try_join!(
+    let (database_password, jwt_keys, webhook_master_key, payment_webhook_secrets, redis_url) = tokio::try_join!(
         get(vault, DATABASE_PASSWORD),
         vault.get_with_previous(JWT_KEYS),
         get(vault, WEBHOOK_MASTER_KEY),
+        get(vault, PAYMENT_WEBHOOK_SECRETS),
         get(vault, REDIS_URL),
     )?;
     let jwt_keys = keys(&jwt_keys).map_err(|what| ReadError::Wrong { name: JWT_KEYS, what })?;
+    let payment_webhook_secrets = payment_webhook_secrets
+        .map(|secrets| super::shared_secrets(secrets.expose_secret()))
+        .transpose()
+        .map_err(|what| ReadError::Wrong {
+            name: PAYMENT_WEBHOOK_SECRETS,
+            what,
+        })?;
     let redis_url = redis_url
         .map(|url| super::redis_url(url.expose_secret()))
         .transpose()
@@ -49,6 +58,7 @@ pub(super) async fn read(vault: &KeyVault, given: &SecretValues) -> Result<Secre
             jwt_keys
         },
         webhook_master_key: webhook_master_key.or_else(|| given.webhook_master_key.clone()),
+        payment_webhook_secrets: payment_webhook_secrets.unwrap_or_else(|| given.payment_webhook_secrets.clone()),
         redis_url: redis_url.or_else(|| given.redis_url.clone()),
     })
 }

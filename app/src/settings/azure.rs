@@ -29,7 +29,7 @@ static CLIENT_ID: Setting = Setting::text(
 pub(super) static GROUP: Group = Group {
     title: "Azure",
     about: "In the Key Vault a secret is named as its setting is, in lower case and with `-` for `_`: `database-url`, \
-            `database-password`, `jwt-keys`, `webhook-master-key`, `redis-url`. The identity needs the role *Key Vault Secrets User*. \
+            `database-password`, `jwt-keys`, `webhook-master-key`, `payment-webhook-secrets`, `redis-url`. The identity needs the role *Key Vault Secrets User*. \
             Of `jwt-keys` the version before the current one stays accepted while it is enabled and has not expired: a new version \
             is all that a rotation takes; disable the old one to stop its tokens at once.",
     settings: &[&URL, &REFRESH, &CLIENT_ID],

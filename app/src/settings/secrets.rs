@@ -23,6 +23,12 @@ static WEBHOOK_MASTER_KEY: Setting = Setting::text(
     None,
     "Key under which the secrets of webhooks are kept in the database. Nothing needs it while there are no webhooks.",
 );
+static PAYMENT_WEBHOOK_SECRETS: Setting = Setting::text(
+    "PAYMENT_WEBHOOK_SECRETS",
+    None,
+    "Secrets under which messages to `POST /api/v1/payments/webhook` are signed (Stripe's `whsec_…`), separated by white space: all \
+     of them are accepted. Without one there is no such path.",
+);
 pub(super) static REDIS_URL: Setting = Setting::text(
     "REDIS_URL",
     None,
@@ -33,7 +39,13 @@ pub(super) static REDIS_URL: Setting = Setting::text(
 pub(super) static GROUP: Group = Group {
     title: "Secrets",
     about: "",
-    settings: &[&DATABASE_PASSWORD, &JWT_KEYS, &WEBHOOK_MASTER_KEY, &REDIS_URL],
+    settings: &[
+        &DATABASE_PASSWORD,
+        &JWT_KEYS,
+        &WEBHOOK_MASTER_KEY,
+        &PAYMENT_WEBHOOK_SECRETS,
+        &REDIS_URL,
+    ],
 };
 
 /// The secrets that the settings hold.
@@ -48,6 +60,12 @@ pub(super) fn read(source: &mut Source<'_>) -> SecretValues {
         match secrets::jwt_keys(&text) {
             Ok(keys) => values.jwt_keys = keys,
             Err(what) => source.wrong(&JWT_KEYS, what),
+        }
+    }
+    if let Some(text) = source.text(&PAYMENT_WEBHOOK_SECRETS) {
+        match secrets::shared_secrets(&text) {
+            Ok(secrets) => values.payment_webhook_secrets = secrets,
+            Err(what) => source.wrong(&PAYMENT_WEBHOOK_SECRETS, what),
         }
     }
     if let Some(text) = source.text(&REDIS_URL) {

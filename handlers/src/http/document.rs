@@ -13,7 +13,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         RefOr,
-        schema::{ArrayBuilder, ObjectBuilder, Ref, Schema, Type},
+        schema::{ArrayBuilder, ObjectBuilder, Ref, Schema, SchemaType, Type},
     },
 };
 
@@ -53,6 +53,8 @@ pub(crate) struct Document {
     pub(crate) takes_if_none_match: bool,
     /// Forms in and OAuth's own errors out: see [`Document::form`].
     pub(crate) is_oauth: bool,
+    /// A message of somebody who signs it: see [`Document::signed_body`].
+    pub(crate) is_signed: bool,
     pub(crate) schemas: Vec<NamedSchema>,
     /// What a list may be sorted by.
     pub(crate) sorting: Option<&'static Sorting>,
@@ -69,6 +71,7 @@ impl Document {
             takes_if_match: false,
             takes_if_none_match: false,
             is_oauth: false,
+            is_signed: false,
             schemas: Vec::new(),
             sorting: None,
         }
@@ -123,6 +126,29 @@ impl Document {
             read: |body| super::input::json::<T>(&http::HeaderMap::new(), body).is_ok(),
         });
         self
+    }
+
+    /// The request's body is somebody else's message, with a signature that stands for who sends it.
+    pub(crate) fn signed_body(mut self, example: Value) -> Self {
+        self.is_signed = true;
+        self.body = Some(Body {
+            media_type: "application/json",
+            schema: ObjectBuilder::new()
+                .property("id", ObjectBuilder::new().schema_type(Type::String))
+                .property("type", ObjectBuilder::new().schema_type(Type::String))
+                .property("data", ObjectBuilder::new().schema_type(SchemaType::AnyValue))
+                .into(),
+            example,
+            is_optional: false,
+            #[cfg(test)]
+            read: |body| serde_json::from_slice::<Value>(body).is_ok(),
+        });
+        self
+    }
+
+    /// Whether a caller may name its request.
+    pub(crate) const fn takes_idempotency_key(&self) -> bool {
+        !self.is_oauth && !self.is_signed
     }
 
     /// The request's body is a CSV file.

@@ -34,6 +34,8 @@ macro_rules! codes {
 codes! {
     /// The body is not JSON, or there is none.
     MALFORMED_JSON = 400 "malformed_json", "The body is not valid JSON";
+    /// The signature of a message is missing, wrong or too old.
+    BAD_SIGNATURE = 400 "bad_signature", "The signature is not right";
     /// A header's value cannot be read.
     MALFORMED_HEADER = 400 "malformed_header", "A header cannot be read";
     /// The body did not arrive whole.

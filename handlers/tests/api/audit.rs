@@ -203,7 +203,9 @@ async fn every_write_is_in_the_audit_trail() {
     for operation in OPERATIONS {
         let is_write = matches!(operation.trigger, Trigger::Http { methods, .. } if methods != ["GET"])
             // Signing in and out changes nothing that anybody keeps; a lock that it brings about is in the trail.
-            && operation.resource() != "token";
+            && operation.resource() != "token"
+            // Who takes the money signs its messages; its own tests look for their rows.
+            && operation.resource() != "payments";
         assert_eq!(
             writer.done.contains(operation.name),
             is_write,

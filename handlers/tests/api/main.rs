@@ -16,6 +16,7 @@ mod forms;
 mod lists;
 mod metrics;
 mod orders;
+mod payments;
 mod settings;
 mod sign_in;
 mod stock;

@@ -8,6 +8,7 @@ pub mod fulfilment;
 pub mod levels;
 pub mod lists;
 pub mod orders;
+pub mod payments;
 pub mod privacy;
 pub mod purchases;
 pub mod receivers;

@@ -64,7 +64,7 @@ locals {
     "sites refuse basic authentication"                = alltrue([for site in local.sites : !site.basic_authentication])
     "Key Vault is opened by roles, and purges nothing" = local.c.key_vault.rbac && local.c.key_vault.purge_protection && local.c.key_vault.soft_delete_days == 90
     "no setting holds a secret" = length(setintersection(toset(flatten([for site in local.sites : site.settings])), toset([
-      "DATABASE_PASSWORD", "JWT_KEYS", "WEBHOOK_MASTER_KEY", "ServiceBusConnection", "COSMOS_KEY", "AZURE_CLIENT_SECRET", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+      "DATABASE_PASSWORD", "JWT_KEYS", "WEBHOOK_MASTER_KEY", "PAYMENT_WEBHOOK_SECRETS", "ServiceBusConnection", "COSMOS_KEY", "AZURE_CLIENT_SECRET", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
     ]))) == 0
 
     # Identities and roles
