@@ -442,6 +442,32 @@ mod tests {
     }
 
     #[test]
+    fn what_an_order_asks_of_its_payment_is_read() {
+        let of = |payment: &str| {
+            format!(
+                r#"{{"customer":"C-1","hold_minutes":30,"payment":{payment},"lines":[{{"sku":"A","quantity":2}}]}}"#
+            )
+        };
+        for (payment, expected) in [
+            (r#""required""#, Some(PaymentTerms::Required)),
+            ("null", None),
+            // As our own events tell it: what it asked for is in the database.
+            (
+                r#"{"status":"paid","currency":"EUR","paid_minor":1,"refunded_minor":0,"is_refund_due":false}"#,
+                None,
+            ),
+        ] {
+            assert_eq!(
+                read(&message(&of(payment))).unwrap().order.payment,
+                expected,
+                "{payment}"
+            );
+        }
+        let unheld = r#"{"customer":"C-1","payment":"required","lines":[{"sku":"A","quantity":2}]}"#;
+        assert_eq!(read(&message(unheld)).unwrap_err().reason, ParkReason::Invalid);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_parked_with_its_reason() {
         let big = format!(r#"{{"customer":"{}"}}"#, "x".repeat(limits::ORDER_MESSAGE_BYTES_MAX));
         for (body, reason) in [

@@ -70,6 +70,7 @@ on_both_engines! {
     orders::a_batch_with_everything_in_it,
     orders::statements_do_not_grow_with_the_batch,
     orders::hot_product_is_never_oversold,
+    orders::two_lines_of_one_item_by_many_at_once,
     orders::plans_do_not_read_whole_tables,
     payments::nothing_ships_before_it_is_paid,
     payments::an_unpaid_order_expires_and_money_that_comes_late_is_due_back,

@@ -19,17 +19,20 @@ pub enum Secret {
     JwtKeys,
     /// `webhook-master-key`
     WebhookMasterKey,
+    /// `payment-webhook-secrets`
+    PaymentWebhookSecrets,
     /// `redis-url`
     RedisUrl,
 }
 
 impl Secret {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::DatabaseUrl,
         Self::DatabasePassword,
         Self::JwtKeys,
         Self::WebhookMasterKey,
+        Self::PaymentWebhookSecrets,
         Self::RedisUrl,
     ];
 
@@ -40,6 +43,7 @@ impl Secret {
             Self::DatabasePassword => vault::DATABASE_PASSWORD,
             Self::JwtKeys => vault::JWT_KEYS,
             Self::WebhookMasterKey => vault::WEBHOOK_MASTER_KEY,
+            Self::PaymentWebhookSecrets => vault::PAYMENT_WEBHOOK_SECRETS,
             Self::RedisUrl => vault::REDIS_URL,
         }
     }

@@ -87,7 +87,7 @@ async fn what_the_vault_holds_is_listed_and_never_shown() {
     let listed = desk.run(&[], &["list", "--json"]).expect(0);
     assert!(!listed.stdout.contains("hunter"), "{}", listed.stdout);
     let list = listed.json();
-    assert_eq!(list.as_array().unwrap().len(), 5);
+    assert_eq!(list.as_array().unwrap().len(), 6);
     let redis = state(&list, "redis-url");
     assert_eq!((&redis["versions"], &redis["is_good"]), (&2.into(), &true.into()));
     assert!(redis["created_at"].as_str().unwrap().starts_with("2023-11-14T"));

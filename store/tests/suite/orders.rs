@@ -305,6 +305,32 @@ pub async fn hot_product_is_never_oversold(database: &Database) {
     );
 }
 
+pub async fn two_lines_of_one_item_by_many_at_once(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 101, None).await;
+    let mut tasks = Vec::new();
+    for _ in 0..20 {
+        let store = database.store.clone();
+        tasks.push(tokio::spawn(async move {
+            let batch: Vec<_> = (0..5)
+                .map(|_| message(Uuid::now_v7(), order(&[("A-1", 1), ("A-1", 2)], OnShortage::Reject)))
+                .collect();
+            processing::process(&store, &caller(), &batch, &[]).await.unwrap();
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let level = stock::get(&database.store, item.id).await.unwrap();
+    assert_eq!(
+        (level.quantity, level.reserved),
+        (101, 99),
+        "three each: the last two are not enough"
+    );
+    let confirmed = "SELECT COUNT(*) FROM orders WHERE status = 'confirmed'";
+    assert_eq!(database.number(confirmed).await, 33);
+}
+
 pub async fn plans_do_not_read_whole_tables(database: &Database) {
     let product = database.product("A-1", 0).await;
     database.add(product.id, 10_000, None).await;

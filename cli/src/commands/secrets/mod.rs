@@ -112,6 +112,11 @@ async fn rotate(
             }
             vault.put(secret, &generated()?).await?;
         }
+        Secret::PaymentWebhookSecrets => {
+            return Err(Failure::Input(format!(
+                "{secret} are made by who signs the messages: az keyvault secret set, the new one beside the old one"
+            )));
+        }
         Secret::DatabaseUrl | Secret::RedisUrl => {
             return Err(Failure::Input(format!(
                 "{secret} is an address, which nobody can make up: az keyvault secret set"
