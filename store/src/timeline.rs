@@ -2,8 +2,9 @@
 
 use crate::{
     StoreError,
-    db::{FromRow, Page, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Sql, Store},
     orders::{self, subject},
+    paging::Page,
     returns, shipments,
 };
 use inventory_domain::timeline::{self, Change, TimelineEntry};
@@ -31,12 +32,9 @@ pub async fn of_order(store: &Store, id: Uuid) -> Result<Vec<TimelineEntry>, Sto
     static CHANGES: Sql =
         Sql::new("SELECT action, at, before, after FROM audit WHERE entity = $1 ORDER BY id LIMIT $2");
     let order = orders::get(store, id).await?;
-    let all = Page {
-        skip: 0,
-        limit: TOLD_MAX,
-    };
+    let all = || Page::new(0, TOLD_MAX);
     let changes: Vec<Change> = store.all(&CHANGES, &[(&subject(id)).into(), TOLD_MAX.into()]).await?;
-    let shipments = shipments::of_order(store, id, all).await?;
-    let returns = returns::of_order(store, id, all).await?;
+    let shipments = shipments::of_order(store, id, all()).await?;
+    let returns = returns::of_order(store, id, all()).await?;
     Ok(timeline::tell(&order, &changes, shipments, returns))
 }

@@ -5,12 +5,13 @@ use crate::{
     http::{Answer, Context, Id, Query, document::Document, listed},
 };
 use axum::extract::State;
-use inventory_app::orders;
+use inventory_app::{Sorting, orders};
+use inventory_domain::timeline::TimelineEntry;
 use uuid::Uuid;
 
 pub(crate) async fn handle(State(context): State<Context>, Id(id): Id<Uuid>, query: Query) -> Answer {
-    let listing = query.page()?;
-    let items = orders::timeline(context.app(), id, listing.page).await?;
+    let listing = query.list::<TimelineEntry>(&Sorting::BY_PLACE)?;
+    let items = orders::timeline(context.app(), id, listing.page.clone()).await?;
     listed(&listing, &items, None)
 }
 
@@ -19,7 +20,7 @@ pub(crate) fn document() -> Document {
         "What happened to an order, oldest first: placed, decided, filled, shipped, cancelled, returned, paid. Events (`orders_events`) \
          say the same to others and are forgotten after a while; this is not.",
         &[],
-        false,
+        &Sorting::BY_PLACE,
         &examples::timeline_entry(),
     )
 }
