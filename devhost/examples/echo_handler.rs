@@ -43,7 +43,14 @@ async fn main() -> Result<(), Failure> {
         }
     }
     let port: u16 = std::env::var("FUNCTIONS_CUSTOMHANDLER_PORT")?.parse()?;
+    // Some handlers take a port of their own.
+    let port = if std::env::var_os("ECHO_LISTEN").is_some() {
+        0
+    } else {
+        port
+    };
     let listener = tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    let port = listener.local_addr()?.port();
     println!("echo handler on {port}");
     loop {
         let (stream, _) = listener.accept().await?;

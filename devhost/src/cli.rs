@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::check::{Listeners, Report};
 use crate::host::{DEFAULT_AMQP_PORT, HostOptions};
 use crate::invoke::InvokeArgs;
 use crate::queues::QueuesArgs;
@@ -36,6 +37,8 @@ pub enum Command {
         /// The folder to make; its name is the app's.
         app: PathBuf,
     },
+    /// Find what is wrong with the app in a folder without starting it; exit code 1 where something is.
+    Check(CheckArgs),
     /// For the host itself: becomes the handler.
     #[command(name = crate::handler::LAUNCH_COMMAND, hide = true)]
     Launch {
@@ -96,6 +99,50 @@ pub struct StartArgs {
     /// Write ports and process ids as JSON to this file once the handler answers.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
+}
+
+/// The options of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// The folder with host.json.
+    #[arg(long, visible_alias = "prefix", value_name = "DIR", default_value = ".")]
+    pub script_root: PathBuf,
+    /// The HTTP port that is to be free [default: that of local.settings.json, else 7071].
+    #[arg(short, long)]
+    pub port: Option<u16>,
+    /// The address that is to be free.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub address: IpAddr,
+    /// The port for Service Bus SDKs that is to be free.
+    #[arg(long, default_value_t = DEFAULT_AMQP_PORT)]
+    pub amqp_port: u16,
+    /// Do not look whether ports are free.
+    #[arg(long)]
+    pub no_ports: bool,
+    /// Findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl CheckArgs {
+    /// What is found, with the environment of this process.
+    pub fn report(&self) -> Report {
+        let root = self
+            .script_root
+            .canonicalize()
+            .unwrap_or_else(|_| self.script_root.clone());
+        let listeners = if self.no_ports {
+            Listeners::none()
+        } else {
+            Listeners {
+                address: Some(self.address),
+                port: self.port,
+                amqp_port: Some(self.amqp_port),
+            }
+        };
+        let environment = HostOptions::new(&root).environment;
+        Report::of(&root, environment, &listeners)
+    }
 }
 
 impl StartArgs {

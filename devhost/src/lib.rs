@@ -6,6 +6,7 @@
 //! | [`handler`] | the handler's process and the connections to it |
 //! | [`http`] | routes, raw and enveloped requests |
 //! | [`invocation`] | envelopes and what comes back |
+//! | [`check`] | what is wrong with an app, without starting it |
 //! | [`keys`] | function and host keys |
 //! | [`timers`], [`servicebus_trigger`] | what calls functions besides HTTP |
 //! | [`servicebus`] | the broker and its AMQP door |
@@ -20,6 +21,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod admin;
+pub mod check;
 pub mod cli;
 pub mod config;
 mod connection;

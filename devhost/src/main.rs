@@ -1,10 +1,11 @@
 //! `devhost`: the Azure Functions host on your desk.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use devhost::cli::{Cli, Command, StartArgs};
+use devhost::cli::{CheckArgs, Cli, Command, StartArgs};
 use devhost::console::Console;
 use devhost::handler::launch;
 use devhost::host::Host;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Some(Command::Queues(args)) => return queues::run(&args),
         Some(Command::Invoke(args)) => return devhost::invoke::run(&args),
         Some(Command::New { app }) => return create(&app),
+        Some(Command::Check(args)) => return check(&args),
         Some(Command::Start(args)) => *args,
         None => cli.start,
     };
@@ -52,6 +54,23 @@ fn create(app: &Path) -> ExitCode {
             eprintln!("error: {reason}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn check(args: &CheckArgs) -> ExitCode {
+    let report = args.report();
+    let mut out = std::io::stdout().lock();
+    let text = if args.json {
+        report.to_json().to_string()
+    } else {
+        report.to_string()
+    };
+    // A closed pipe changes nothing about the app.
+    let _ = writeln!(out, "{text}");
+    if report.is_sound() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 

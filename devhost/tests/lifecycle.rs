@@ -68,6 +68,22 @@ async fn the_third_error_stops_the_host_for_a_second() {
     assert_eq!(host.counts("leave").await, (0, 1));
 }
 
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_handler_on_another_port_is_told_so() {
+    let app = App::new()
+        .host("/customHandler/initializationTimeout", json!("00:00:01"))
+        .setting("ECHO_LISTEN", "elsewhere");
+    let mut host = app.launch(&[]).await;
+    let port = host.line("echo handler on ").await;
+    let port = port.rsplit(' ').next().unwrap().to_owned();
+    host.line(&format!(
+        "The handler listens on 127.0.0.1:{port} instead of 127.0.0.1:"
+    ))
+    .await;
+    host.stop().await;
+}
+
 /// Vector 2.
 #[tokio::test]
 async fn a_handler_that_never_answers_is_an_error() {
@@ -78,7 +94,7 @@ async fn a_handler_that_never_answers_is_an_error() {
         )
         .host("/customHandler/initializationTimeout", json!("00:00:00.1"));
     let mut host = app.launch(&[]).await;
-    host.line("Handler error 1 of 3: Initializing HttpWorker timed out.")
+    host.line("Handler error 1 of 3: Initializing HttpWorker timed out. The handler runs and listens on no port")
         .await;
     host.line("Shutting down Functions Host").await;
     host.stop().await;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::binding_types::unknown_type;
 use super::{Binding, RetryPolicy, Section, Settings, Trigger};
 
 /// A function that loads.
@@ -54,70 +55,110 @@ impl Function {
 
 /// Reads a function from the JSON of its `function.json`. The error is for people and says what to mend.
 pub fn parse_function(name: &str, directory: &Path, json: &Value, settings: &Settings) -> Result<Function, String> {
+    examine_function(name, directory, json, settings).map_err(|reasons| reasons.join("; "))
+}
+
+/// As [`parse_function`], and says everything that is wrong; there is at least one reason.
+pub(super) fn examine_function(
+    name: &str,
+    directory: &Path,
+    json: &Value,
+    settings: &Settings,
+) -> Result<Function, Vec<String>> {
+    let mut reasons = Vec::new();
     if !is_function_name(name) {
-        return Err(format!(
+        reasons.push(format!(
             "'{name}' is not a valid function name: a letter, then letters, digits, \"_\" and \"-\", at most 128, and \
              not \"host\""
         ));
     }
     if !json.is_object() {
-        return Err("function.json is not an object".to_owned());
+        reasons.push("function.json is not an object".to_owned());
+        return Err(reasons);
     }
     let file = Section::new(json, "function.json");
-    let Some(Value::Array(items)) = file.get("bindings").value() else {
-        return Err("At least one binding must be declared.".to_owned());
+    let items = match file.get("bindings").value() {
+        Some(Value::Array(items)) if !items.is_empty() => items.as_slice(),
+        _ => {
+            reasons.push("At least one binding must be declared.".to_owned());
+            return Err(reasons);
+        }
     };
-    if items.is_empty() {
-        return Err("At least one binding must be declared.".to_owned());
+    let bindings = read_bindings(items, settings, &mut reasons);
+    if let Some(script) = keep(file.get("scriptFile").text(), &mut reasons).flatten()
+        && !directory.join(&script).is_file()
+    {
+        reasons.push(format!(
+            "scriptFile \"{script}\" does not exist; a custom handler needs none, leave it out"
+        ));
     }
+    let off = keep(file.get("disabled").flag(), &mut reasons).flatten();
+    let retry = keep(RetryPolicy::parse(&file.get("retry")), &mut reasons).flatten();
+    // A binding that cannot be read may be the trigger.
+    let trigger = if bindings.len() == items.len() {
+        only_trigger(&bindings, &mut reasons)
+    } else {
+        None
+    };
+    let kind = trigger.and_then(|trigger| keep(trigger.trigger(name), &mut reasons));
+    match (trigger, kind) {
+        (Some(trigger), Some(kind)) if reasons.is_empty() => Ok(Function {
+            name: name.to_owned(),
+            directory: directory.to_path_buf(),
+            trigger: kind,
+            trigger_name: trigger.name.clone(),
+            trigger_data_type: trigger.data_type.clone(),
+            disabled: off.unwrap_or(false) || settings.disables(name),
+            retry,
+            bindings,
+        }),
+        _ => Err(reasons),
+    }
+}
+
+/// The bindings that can be read.
+fn read_bindings(items: &[Value], settings: &Settings, reasons: &mut Vec<String>) -> Vec<Binding> {
     let mut bindings: Vec<Binding> = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
-        let binding = Binding::parse(item, &format!("bindings[{index}]"), settings)?;
+        let Some(binding) = keep(Binding::parse(item, &format!("bindings[{index}]"), settings), reasons) else {
+            continue;
+        };
         if bindings
             .iter()
             .any(|other| other.name.eq_ignore_ascii_case(&binding.name))
         {
-            return Err(format!(
+            reasons.push(format!(
                 "Multiple bindings with the name '{}'; binding names must be unique.",
                 binding.name
             ));
         }
+        if let Some(reason) = unknown_type(&binding.kind) {
+            reasons.push(format!("bindings[{index}].type: {reason}"));
+        }
         bindings.push(binding);
     }
+    bindings
+}
+
+fn only_trigger<'a>(bindings: &'a [Binding], reasons: &mut Vec<String>) -> Option<&'a Binding> {
     let mut triggers = bindings.iter().filter(|binding| binding.is_trigger());
     let Some(trigger) = triggers.next() else {
-        return Err("No trigger binding specified. A function must have a trigger input binding.".to_owned());
+        reasons.push("No trigger binding specified. A function must have a trigger input binding.".to_owned());
+        return None;
     };
     if triggers.next().is_some() {
-        return Err("Multiple trigger bindings defined. A function can only have a single trigger binding.".to_owned());
+        reasons
+            .push("Multiple trigger bindings defined. A function can only have a single trigger binding.".to_owned());
     }
     if !trigger.is_input() {
-        return Err(format!("the trigger '{}' must have the direction in", trigger.name));
+        reasons.push(format!("the trigger '{}' must have the direction in", trigger.name));
     }
-    if let Some(script) = file.get("scriptFile").text().map_err(|error| error.to_string())?
-        && !directory.join(&script).is_file()
-    {
-        return Err(format!(
-            "scriptFile \"{script}\" does not exist; a custom handler needs none, leave it out"
-        ));
-    }
-    let kind = trigger.trigger(name)?;
-    let (trigger_name, trigger_data_type) = (trigger.name.clone(), trigger.data_type.clone());
-    let off = file
-        .get("disabled")
-        .flag()
-        .map_err(|error| error.to_string())?
-        .unwrap_or(false);
-    Ok(Function {
-        name: name.to_owned(),
-        directory: directory.to_path_buf(),
-        trigger: kind,
-        trigger_name,
-        trigger_data_type,
-        bindings,
-        disabled: off || settings.disables(name),
-        retry: RetryPolicy::parse(&file.get("retry"))?,
-    })
+    Some(trigger)
+}
+
+/// The value of `result`, or nothing; why is kept.
+fn keep<T, E: ToString>(result: Result<T, E>, reasons: &mut Vec<String>) -> Option<T> {
+    result.map_err(|error| reasons.push(error.to_string())).ok()
 }
 
 fn is_function_name(name: &str) -> bool {
@@ -199,6 +240,22 @@ mod tests {
             let error = parse(name, &json).unwrap_err();
             assert!(error.contains(words), "{error:?} should say {words:?}");
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said() {
+        let json = json!({"retry": {"strategy": "x"}, "bindings": [
+            {"type": "httpTrigger", "name": "a_b"},
+            {"type": "serviceBuss", "direction": "out", "name": "out"},
+            {"type": "http", "direction": "up", "name": "res"}]});
+        let reasons = examine_function("1x", Path::new("."), &json, &Settings::default()).unwrap_err();
+        assert_eq!(reasons.len(), 5, "{reasons:#?}");
+        assert!(
+            reasons
+                .iter()
+                .any(|reason| reason.contains("did you mean 'serviceBus'")),
+            "{reasons:#?}"
+        );
     }
 
     #[test]

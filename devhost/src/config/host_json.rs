@@ -75,13 +75,24 @@ impl HostJson {
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> Result<Self, ConfigError> {
-        let Some(json) = read_json(path)? else {
-            return Err(ConfigError::Invalid(format!(
+        Self::examine_file(path, root, settings, warnings).map_err(|mut errors| errors.swap_remove(0))
+    }
+
+    /// As [`HostJson::read`], and names everything that is wrong; there is at least one error.
+    pub fn examine_file(
+        path: &Path,
+        root: &Path,
+        settings: &Settings,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, Vec<ConfigError>> {
+        match read_json(path) {
+            Ok(Some(json)) => Self::examine(json, root, settings, warnings),
+            Ok(None) => Err(vec![ConfigError::Invalid(format!(
                 "{} is not there: the folder with host.json is the app; name it with --script-root",
                 path.display()
-            )));
-        };
-        Self::parse(json, root, settings, warnings)
+            ))]),
+            Err(error) => Err(vec![error]),
+        }
     }
 
     /// Reads the JSON of the file. The first thing that is wrong is the error.

@@ -1,6 +1,7 @@
 //! Everything read from the app's folder: `host.json`, `local.settings.json` and one `function.json` per function.
 
 mod binding;
+mod binding_types;
 mod custom_handler;
 mod function;
 mod host_json;
@@ -80,28 +81,50 @@ impl App {
         let local = LocalSettings::read(&root.join("local.settings.json"), &mut warnings)?;
         let settings = Settings::merge(env, &local, &mut warnings);
         let host = HostJson::read(&root.join("host.json"), root, &settings, &mut warnings)?;
+        let scan = Self::scan(root, &host, &settings, only)?;
+        Ok(Self::of(root, host, settings, local.host, scan, warnings))
+    }
+
+    /// Finds the functions of an app whose `host.json` has been read.
+    pub(crate) fn scan(
+        root: &Path,
+        host: &HostJson,
+        settings: &Settings,
+        only: &[String],
+    ) -> Result<Scan, ConfigError> {
         let only = if only.is_empty() {
             host.functions.as_slice()
         } else {
             only
         };
-        let mut scan = if host.handler.routes.is_empty() {
-            scan_functions(root, &settings, only)?
+        if host.handler.routes.is_empty() {
+            scan_functions(root, settings, only)
         } else {
-            routes::scan_routes(root, &host, &settings, only)?
-        };
+            routes::scan_routes(root, host, settings, only)
+        }
+    }
+
+    /// The app of parts that have been read.
+    pub(crate) fn of(
+        root: &Path,
+        host: HostJson,
+        settings: Settings,
+        local_host: LocalHost,
+        mut scan: Scan,
+        warnings: Vec<String>,
+    ) -> Self {
         for function in &mut scan.functions {
             function.retry = function.retry.take().or_else(|| host.retry.clone());
         }
-        Ok(Self {
+        Self {
             root: root.to_path_buf(),
             host,
             settings,
-            local_host: local.host,
+            local_host,
             functions: scan.functions,
             problems: scan.problems,
             warnings,
-        })
+        }
     }
 }
 

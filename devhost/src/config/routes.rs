@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::function::examine_function;
 use super::scan::{function_folders, is_wanted};
-use super::{ConfigError, Function, HostJson, Scan, Settings, parse_function};
+use super::{ConfigError, Function, HostJson, Scan, Settings};
 
 const METHODS: [&str; 9] = [
     "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT",
@@ -47,12 +48,12 @@ pub(super) fn scan_routes(
             continue;
         }
         let function = match route.route.as_deref().filter(|route| !route.trim().is_empty()) {
-            None => Err(format!(
+            None => Err(vec![format!(
                 "host.json.customHandler.http.routes[{index}]: Route cannot be null, empty or whitespace."
-            )),
+            )]),
             Some(template) => function(&name, root, template, route.auth_level.name(), settings),
         };
-        scan.add(name, function);
+        scan.add(&name, function);
     }
     scan.name_missing(only);
     // As all functions: tried in the order of their names, so `http-handler10` comes before `http-handler2`.
@@ -60,12 +61,12 @@ pub(super) fn scan_routes(
     Ok(scan)
 }
 
-fn function(name: &str, root: &Path, route: &str, level: &str, settings: &Settings) -> Result<Function, String> {
+fn function(name: &str, root: &Path, route: &str, level: &str, settings: &Settings) -> Result<Function, Vec<String>> {
     let json = json!({"bindings": [
         {"type": "httpTrigger", "direction": "in", "name": "req", "methods": METHODS, "route": route, "authLevel": level},
         {"type": "http", "direction": "out", "name": "res"},
     ]});
-    parse_function(name, root, &json, settings)
+    examine_function(name, root, &json, settings)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, Function, Settings, parse_function, read_json};
+use super::function::examine_function;
+use super::{ConfigError, Function, Settings, read_json};
 
 /// A function that does not load.
 #[derive(Debug, Clone)]
@@ -34,10 +35,10 @@ pub fn scan_functions(root: &Path, settings: &Settings, only: &[String]) -> Resu
             continue;
         }
         let parsed = match read_json(&directory.join("function.json")) {
-            Ok(json) => parse_function(&name, &directory, &json.unwrap_or_default(), settings),
-            Err(error) => Err(error.to_string()),
+            Ok(json) => examine_function(&name, &directory, &json.unwrap_or_default(), settings),
+            Err(error) => Err(vec![error.to_string()]),
         };
-        scan.add(name, parsed);
+        scan.add(&name, parsed);
     }
     scan.name_missing(only);
     Ok(scan)
@@ -49,10 +50,13 @@ pub(super) fn is_wanted(name: &str, only: &[String]) -> bool {
 }
 
 impl Scan {
-    pub(super) fn add(&mut self, name: String, parsed: Result<Function, String>) {
+    pub(super) fn add(&mut self, name: &str, parsed: Result<Function, Vec<String>>) {
         match parsed {
             Ok(function) => self.functions.push(function),
-            Err(reason) => self.problems.push(FunctionProblem { name, reason }),
+            Err(reasons) => self.problems.extend(reasons.into_iter().map(|reason| FunctionProblem {
+                name: name.to_owned(),
+                reason,
+            })),
         }
     }
 

@@ -6,6 +6,7 @@ mod connections;
 pub(crate) mod debugger;
 mod errors;
 mod launcher;
+mod listening;
 mod output;
 mod probe;
 mod process;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::output::{LastErrors, print_stderr, print_stdout};
-use super::{Connections, HandlerCommand, Launcher, debugger, probe};
+use super::{Connections, HandlerCommand, Launcher, debugger, listening, probe};
 use crate::console::Console;
 
 /// How long the last words of a process are waited for. A grandchild may hold its streams open.
@@ -37,8 +37,8 @@ pub(super) struct Process {
 pub(super) enum Unready {
     /// It ended.
     Exited(std::io::Result<ExitStatus>),
-    /// It took too long.
-    TimedOut,
+    /// It took too long; what it listens on instead.
+    TimedOut(String),
 }
 
 impl Process {
@@ -90,7 +90,11 @@ impl Process {
         tokio::select! {
             () = probe::until_answered(&self.connections) => Ok(()),
             status = self.child.wait() => Err(Unready::Exited(status)),
-            () = debugger::expired(deadline, self.pid) => Err(Unready::TimedOut),
+            () = debugger::expired(deadline, self.pid) => {
+                let (pid, port) = (self.pid, self.port);
+                let instead = tokio::task::spawn_blocking(move || listening::describe(pid, port)).await;
+                Err(Unready::TimedOut(instead.unwrap_or_default()))
+            }
         }
     }
 

@@ -42,7 +42,8 @@ pub struct SupervisorOptions {
 enum End {
     Exited(ExitStatus, String),
     NotStarted(std::io::Error),
-    TimedOut,
+    /// And what it listens on instead.
+    TimedOut(String),
     Wished,
     Shutdown,
 }
@@ -136,7 +137,7 @@ impl Supervisor {
                     continue;
                 }
                 End::Exited(status, last_words) => describe_exit(status, &last_words),
-                End::TimedOut => "Initializing HttpWorker timed out.".to_owned(),
+                End::TimedOut(instead) => format!("Initializing HttpWorker timed out. {instead}"),
                 End::NotStarted(error) => {
                     format!("cannot start {}: {error}", self.options.command.executable.display())
                 }
@@ -197,7 +198,7 @@ impl Supervisor {
                 },
                 ready = &mut ready => return ready.map_err(|unready| match unready {
                     Unready::Exited(status) => exited(status),
-                    Unready::TimedOut => End::TimedOut,
+                    Unready::TimedOut(instead) => End::TimedOut(instead),
                 }),
             }
         }
@@ -316,7 +317,7 @@ impl Supervisor {
                     Err(unready) => {
                         successor.kill().await;
                         match unready {
-                            Unready::TimedOut => self.stay("it does not answer in time"),
+                            Unready::TimedOut(instead) => self.stay(&format!("it does not answer in time. {instead}")),
                             Unready::Exited(Ok(status)) => {
                                 self.stay(&describe_exit(status, &successor.last_words().await));
                             }

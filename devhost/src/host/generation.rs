@@ -14,14 +14,16 @@ use uuid::Uuid;
 
 use super::announce;
 use super::data::DataFolder;
+use super::entities::ensure_entities;
 use crate::admin::Admin;
-use crate::config::{App, Function, FunctionProblem, ServiceBusTrigger, Trigger};
+use crate::check::{self, Severity};
+use crate::config::{App, Function, FunctionProblem, Trigger};
 use crate::console::Console;
 use crate::handler::{Handler, HandlerCommand, HandlerState, Launcher, SupervisorOptions, supervise};
 use crate::http::{Cors, Router, Site, Throttle};
-use crate::invocation::{CosmosFiles, CosmosTarget, History, Invoker, InvokerOptions, Outputs};
+use crate::invocation::{CosmosFiles, History, Invoker, InvokerOptions, Outputs};
 use crate::keys::Keys;
-use crate::servicebus::{Broker, QueueOptions};
+use crate::servicebus::Broker;
 use crate::servicebus_trigger::{self, Receiver};
 use crate::timers::{self, Schedule, StatusStore, TimerBoard, TimerRunner, Zone};
 
@@ -75,13 +77,11 @@ impl Generation {
     /// Starts `app`.
     pub(super) fn start(app: &App, around: &Arc<Surroundings>) -> Self {
         let console = &around.console;
-        for warning in &app.warnings {
-            console.warn(warning);
-        }
-        if !app.host.has_bundle && app.functions.iter().any(needs_bundle) {
-            console.warn(
-                "host.json has no extensionBundle. This host does not need it; in Azure only HTTP and timers work without.",
-            );
+        for finding in check::app_findings(app) {
+            match finding.severity {
+                Severity::Error => console.error(&finding),
+                Severity::Warning => console.warn(&finding),
+            }
         }
         let functions: Vec<Arc<Function>> = app.functions.iter().cloned().map(Arc::new).collect();
         let mut problems = app.problems.clone();
@@ -106,10 +106,8 @@ impl Generation {
             follows_redirects: !app.host.handler.forwards,
         });
         let board = TimerBoard::default();
-        let zone = Zone::of(&app.settings).unwrap_or_else(|reason| {
-            console.error(format_args!("{reason}; timers go by UTC"));
-            Zone::utc()
-        });
+        // A wrong one has been told.
+        let zone = Zone::of(&app.settings).unwrap_or_else(|_| Zone::utc());
         let stop_triggers = CancellationToken::new();
         let triggers = TaskTracker::new();
         let starter = Starter {
@@ -121,13 +119,11 @@ impl Generation {
             stop: &stop_triggers,
             triggers: &triggers,
         };
+        let unfit = ensure_entities(&around.broker, || functions.iter().map(AsRef::as_ref));
         for function in &functions {
-            // Before an output makes the queue that a trigger wants with sessions. What fails is told below.
-            if let Trigger::ServiceBus(trigger) = &function.trigger {
-                let _ = starter.ensure_source(trigger);
+            if unfit.iter().any(|problem| problem.name == function.name) {
+                continue;
             }
-        }
-        for function in &functions {
             if let Err(reason) = starter.start(function) {
                 problems.push(FunctionProblem {
                     name: function.name.clone(),
@@ -135,6 +131,7 @@ impl Generation {
                 });
             }
         }
+        problems.extend(unfit);
         for problem in &problems {
             console.error(format_args!(
                 "The '{}' function is in error: {}",
@@ -223,9 +220,7 @@ struct Starter<'a> {
 
 impl Starter<'_> {
     fn start(&self, function: &Arc<Function>) -> Result<(), String> {
-        self.ensure_outputs(function)?;
         match &function.trigger {
-            Trigger::Http(_) => {}
             Trigger::Timer(trigger) => {
                 let schedule = Schedule::parse(&trigger.schedule, &self.zone)?;
                 if !function.disabled {
@@ -241,15 +236,6 @@ impl Starter<'_> {
                 }
             }
             Trigger::ServiceBus(trigger) => {
-                self.check_connection(function, &trigger.connection);
-                if trigger.many && function.trigger_data_type.is_none() {
-                    self.around.console.warn(format_args!(
-                        "{}: cardinality \"many\" without \"dataType\" fails a whole batch for one body that is not JSON; \
-                         set \"dataType\": \"string\"",
-                        function.name
-                    ));
-                }
-                self.ensure_source(trigger)?;
                 if !function.disabled {
                     self.triggers.spawn(servicebus_trigger::run(Receiver {
                         function: Arc::clone(function),
@@ -261,53 +247,10 @@ impl Starter<'_> {
                     }));
                 }
             }
-            Trigger::Other(kind) => self.around.console.warn(format_args!(
-                "{}: this host has no source for the trigger '{kind}'; call the function with POST /admin/functions/{0}",
-                function.name
-            )),
+            // By its address; by hand only.
+            Trigger::Http(_) | Trigger::Other(_) => {}
         }
         Ok(())
-    }
-
-    /// Sees to it that what a trigger reads is there, and can be read as it says.
-    fn ensure_source(&self, trigger: &ServiceBusTrigger) -> Result<(), String> {
-        let broker = &self.around.broker;
-        let options = QueueOptions {
-            requires_session: trigger.sessions,
-            ..QueueOptions::default()
-        };
-        let ensured = match &trigger.subscription {
-            Some((topic, name)) => broker.ensure_subscription(topic, name, options),
-            None => broker.ensure_queue(queue_of(&trigger.entity), options),
-        };
-        ensured
-            .and_then(|()| broker.check_receiver(&trigger.entity, trigger.sessions))
-            .map_err(|error| error.to_string())
-    }
-
-    fn ensure_outputs(&self, function: &Function) -> Result<(), String> {
-        for binding in function.outputs().filter(|binding| binding.is("cosmosDB")) {
-            CosmosTarget::of(binding)?;
-        }
-        for binding in function.outputs().filter(|binding| binding.is("serviceBus")) {
-            self.check_connection(function, &binding.connection()?);
-            let ensured = match (binding.text("queueName")?, binding.text("topicName")?) {
-                (Some(queue), _) => self.around.broker.ensure_queue(&queue, QueueOptions::default()),
-                (None, Some(topic)) => self.around.broker.ensure_topic(&topic, QueueOptions::default()),
-                (None, None) => Ok(()),
-            };
-            ensured.map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    }
-
-    fn check_connection(&self, function: &Function, name: &str) {
-        if self.app.settings.connection(name).is_none() {
-            self.around.console.warn(format_args!(
-                "{}: there is no setting '{name}' for its Service Bus connection. This host does not need it, Azure does.",
-                function.name
-            ));
-        }
     }
 }
 
@@ -323,22 +266,4 @@ fn custom_headers(app: &App, console: &Console) -> Vec<(HeaderName, HeaderValue)
         header
     };
     app.host.http.custom_headers.iter().filter_map(read).collect()
-}
-
-fn needs_bundle(function: &Function) -> bool {
-    const BUILT_IN: [&str; 3] = ["httpTrigger", "http", "timerTrigger"];
-    function
-        .bindings
-        .iter()
-        .any(|binding| !BUILT_IN.iter().any(|kind| binding.is(kind)))
-}
-
-/// The queue whose dead letters may be meant.
-fn queue_of(entity: &str) -> &str {
-    let (queue, rest) = entity.split_once("/$").unwrap_or((entity, ""));
-    if rest.eq_ignore_ascii_case("deadletterqueue") {
-        queue
-    } else {
-        entity
-    }
 }

@@ -3,10 +3,12 @@
 
 mod announce;
 mod data;
+mod entities;
 mod generation;
 mod manager;
 mod options;
 
+pub(crate) use entities::ensure_entities;
 pub use options::{DEFAULT_AMQP_PORT, DEFAULT_PORT, HostError, HostOptions};
 
 use std::net::{IpAddr, SocketAddr};

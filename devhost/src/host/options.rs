@@ -85,7 +85,7 @@ pub enum HostError {
     #[error(transparent)]
     Broker(#[from] BrokerError),
     /// A port is taken.
-    #[error("cannot listen on {address}: {source}; another port can be given with {flag}")]
+    #[error("{address}: {}", crate::check::busy(source, flag))]
     Port {
         /// Where.
         address: SocketAddr,

@@ -10,6 +10,7 @@ mod forward;
 mod headers;
 mod held;
 mod home;
+mod overlap;
 mod proxy;
 mod query;
 mod response;

@@ -25,6 +25,18 @@ pub struct Route {
     methods: Vec<Method>,
 }
 
+impl Route {
+    /// Whether requests of `method` may be for it.
+    pub fn takes(&self, method: &Method) -> bool {
+        self.methods.is_empty() || self.methods.contains(method)
+    }
+
+    /// The template, ready to match.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+}
+
 impl Router {
     /// Makes the table. A function whose template cannot be read is left out and named.
     pub fn new(functions: &[Arc<Function>], prefix: &str, problems: &mut Vec<FunctionProblem>) -> Self {
@@ -75,7 +87,7 @@ impl Router {
             .collect();
         self.routes
             .iter()
-            .filter(|route| route.methods.is_empty() || route.methods.contains(method))
+            .filter(|route| route.takes(method))
             .find_map(|route| Some((route, route.template.matches(&segments)?)))
     }
 

@@ -8,7 +8,7 @@ use super::constraint::Constraint;
 /// A template, ready to match paths.
 #[derive(Debug, Clone)]
 pub struct Template {
-    segments: Vec<Segment>,
+    pub(super) segments: Vec<Segment>,
     parameters: Vec<String>,
 }
 
@@ -16,23 +16,23 @@ pub struct Template {
 pub type Params = Vec<(String, Option<String>)>;
 
 #[derive(Debug, Clone)]
-struct Segment {
-    parts: Vec<Part>,
+pub(super) struct Segment {
+    pub(super) parts: Vec<Part>,
 }
 
 #[derive(Debug, Clone)]
-enum Part {
+pub(super) enum Part {
     Literal(String),
     Parameter(Parameter),
 }
 
 #[derive(Debug, Clone)]
-struct Parameter {
+pub(super) struct Parameter {
     name: String,
-    constraints: Vec<Constraint>,
+    pub(super) constraints: Vec<Constraint>,
     default: Option<String>,
     optional: bool,
-    catch_all: bool,
+    pub(super) catch_all: bool,
 }
 
 impl Template {
@@ -112,6 +112,18 @@ impl Template {
 }
 
 impl Segment {
+    pub(super) fn is_catch_all(&self) -> bool {
+        matches!(self.parts.as_slice(), [Part::Parameter(parameter)] if parameter.catch_all)
+    }
+
+    /// Whether it takes `text`.
+    pub(super) fn accepts(&self, text: &str) -> bool {
+        match self.parts.as_slice() {
+            [Part::Parameter(parameter)] => !text.is_empty() && parameter.accepts(text),
+            _ => self.matches(text, &mut Params::new()).is_some(),
+        }
+    }
+
     /// Matches a segment of several parts; one that ends in an optional parameter may come without it and its dot.
     fn matches(&self, text: &str, values: &mut Params) -> Option<()> {
         let before = values.len();
