@@ -25,6 +25,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 
+/// What the host tells of the port and of itself, each under two names.
+const PORTS_AND_IDS: [&str; 4] = [
+    "FUNCTIONS_CUSTOMHANDLER_PORT",
+    "FUNCTIONS_HTTPWORKER_PORT",
+    "FUNCTIONS_CUSTOMHANDLER_WORKER_ID",
+    "FUNCTIONS_HTTPWORKER_ID",
+];
+
 type Answer = Response<Full<Bytes>>;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -34,6 +42,8 @@ async fn main() -> Result<(), Failure> {
         .ok()
         .and_then(|text| text.parse().ok());
     if let Some(code) = code {
+        println!("error on standard output");
+        eprintln!("Warning: the end is near");
         eprintln!("told to end at once");
         std::process::exit(code);
     }
@@ -65,8 +75,11 @@ async fn main() -> Result<(), Failure> {
 
 async fn answer(request: Request<Incoming>) -> Result<Answer, Failure> {
     let (head, body) = request.into_parts();
-    if head.uri.path() == "/" && !head.headers.contains_key("x-ms-invocation-id") {
-        return Ok(reply(StatusCode::OK, "text/plain", "ready"));
+    if head.method == Method::GET && head.uri.path() == "/" && !head.headers.contains_key("x-ms-invocation-id") {
+        let status = std::env::var("ECHO_PROBE_STATUS")
+            .ok()
+            .and_then(|text| text.parse().ok());
+        return Ok(reply(status.unwrap_or(StatusCode::OK), "text/plain", "ready"));
     }
     let body = body.collect().await?.to_bytes();
     let raw = head.headers.contains_key("x-ms-invocation-id") || head.uri.path().starts_with("/api/");
@@ -82,6 +95,9 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, Failure> {
             "headers": headers,
             "body": String::from_utf8_lossy(&body),
             "pid": std::process::id(),
+            "directory": std::env::current_dir()?,
+            "arguments": std::env::args().skip(1).collect::<Vec<_>>(),
+            "environment": PORTS_AND_IDS.map(|name| std::env::var(name).unwrap_or_default()),
         });
         let status = head
             .headers

@@ -23,37 +23,6 @@ fn app() -> App {
         )
 }
 
-/// Vector 37.
-#[tokio::test]
-async fn functions_are_called_by_hand() {
-    let app = app();
-    let mut host = app.start().await;
-    for (name, body, status) in [
-        ("tick", r#"{"input":""}"#, StatusCode::ACCEPTED),
-        ("tick", "{}", StatusCode::ACCEPTED),
-        ("tick", "", StatusCode::BAD_REQUEST),
-        ("tick", r#"{"input":5}"#, StatusCode::BAD_REQUEST),
-        ("things", r#"{"input":""}"#, StatusCode::BAD_REQUEST),
-        ("none", "{}", StatusCode::NOT_FOUND),
-        ("bad", "{}", StatusCode::NOT_FOUND),
-    ] {
-        assert_eq!(
-            host.post(&format!("/admin/functions/{name}"), body).await.status,
-            status,
-            "{name} {body}"
-        );
-    }
-    for _ in 0..2 {
-        assert_eq!(host.envelope("tick").await["envelope"]["Data"]["t"]["IsPastDue"], false);
-    }
-    host.post("/admin/functions/one", r#"{"input":"{\"a\":1}"}"#).await;
-    let call = host.envelope("one").await;
-    assert_eq!(call["envelope"]["Data"]["m"], "\"{\\\"a\\\":1}\"");
-    assert_eq!(call["envelope"]["Metadata"]["a"], "\"1\"");
-    host.post("/admin/functions/stored", r#"{"input":"text"}"#).await;
-    assert_eq!(host.envelope("stored").await["envelope"]["Data"]["b"], "\"text\"");
-}
-
 #[tokio::test]
 async fn it_says_what_there_is() {
     let app = app();

@@ -12,62 +12,6 @@ use nix::unistd::Pid;
 use serde_json::json;
 use support::{App, echo_handler, until_closed};
 
-/// Vector 35.
-#[tokio::test]
-async fn exit_0_is_the_end_until_something_changes() {
-    let app = App::new()
-        .queue("leave", "leave", json!({}))
-        .http("things", &[], "things");
-    let mut host = app.start().await;
-    host.message("leave", json!({"body": "exit:0"})).await;
-    host.line("exit code 0").await;
-    assert_eq!(host.get("/api/things").await.status, StatusCode::INTERNAL_SERVER_ERROR);
-    // The message that did it would do it again.
-    app.write_function(
-        "leave",
-        &json!([{"type": "serviceBusTrigger", "name": "m", "queueName": "other"}]),
-    );
-    host.line("Restarting the host: the app's files have changed").await;
-    host.ready().await;
-    assert_eq!(host.get("/api/things").await.status, StatusCode::OK);
-}
-
-/// Vector 35.
-#[tokio::test]
-async fn exit_200_is_a_wish_and_no_error() {
-    let app = App::new().queue("leave", "leave", json!({}));
-    let mut host = app.start().await;
-    host.message("leave", json!({"body": "exit:200"})).await;
-    // Ten deliveries, ten ends, no more and no less, and the host goes on: none of them is an error.
-    for _ in 0..10 {
-        host.line("asks to be started again").await;
-    }
-    host.ready().await;
-    assert!(!host.has_seen("Handler error"));
-}
-
-/// Vector 35. A message that ends the handler is given up after its deliveries, over a stop of the host.
-#[tokio::test]
-async fn the_third_error_stops_the_host_for_a_second() {
-    let app = App::new()
-        .queue("leave", "leave", json!({}))
-        .http("things", &[], "things");
-    // As many as the host bears: with more, the next handler would end too, under the request of this test.
-    let entities = json!({"UserConfig": {"Namespaces": [{"Queues": [
-        {"Name": "leave", "Properties": {"MaxDeliveryCount": 3}}]}]}});
-    std::fs::write(app.path().join("servicebus.json"), entities.to_string()).unwrap();
-    let mut host = app.start().await;
-    host.message("leave", json!({"body": "exit:7"})).await;
-    host.line("Handler error 1 of 3: the process exited with code 7").await;
-    host.line("Handler error 3 of 3").await;
-    host.line("Shutting down Functions Host").await;
-    // The port is still there; the request waits for the next start.
-    let answer = host.get("/api/things").await;
-    host.line("Starting the Functions Host again").await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    assert_eq!(host.counts("leave").await, (0, 1));
-}
-
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn a_handler_on_another_port_is_told_so() {
@@ -81,22 +25,6 @@ async fn a_handler_on_another_port_is_told_so() {
         "The handler listens on 127.0.0.1:{port} instead of 127.0.0.1:"
     ))
     .await;
-    host.stop().await;
-}
-
-/// Vector 2.
-#[tokio::test]
-async fn a_handler_that_never_answers_is_an_error() {
-    let app = App::new()
-        .host(
-            "/customHandler/description",
-            json!({"defaultExecutablePath": "sleep", "arguments": ["60"]}),
-        )
-        .host("/customHandler/initializationTimeout", json!("00:00:00.1"));
-    let mut host = app.launch(&[]).await;
-    host.line("Handler error 1 of 3: Initializing HttpWorker timed out. The handler runs and listens on no port")
-        .await;
-    host.line("Shutting down Functions Host").await;
     host.stop().await;
 }
 

@@ -12,42 +12,6 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use support::App;
 
-/// Vector 32, from outside.
-#[tokio::test]
-async fn a_message_is_a_call() {
-    let app = App::new().queue("one", "orders", json!({}));
-    let mut host = app.start().await;
-    host.message(
-        "orders",
-        json!({"body": {"number": 2}, "messageId": "m-1", "subject": "s", "applicationProperties": {"n": 1}}),
-    )
-    .await;
-    let call = host.envelope("one").await;
-    assert_eq!(call["envelope"]["Data"], json!({"m": "\"{\\\"number\\\":2}\""}));
-    let metadata = &call["envelope"]["Metadata"];
-    assert_eq!(metadata["MessageId"], "\"m-1\"");
-    assert_eq!(metadata["Label"], "\"s\"");
-    assert_eq!(metadata["DeliveryCount"], "1");
-    assert_eq!(metadata["ApplicationProperties"], json!({"n": 1}));
-    assert_eq!(metadata["number"], "\"2\"");
-    host.line("Executed 'Functions.one' (Succeeded").await;
-}
-
-/// Vector 33, from outside.
-#[tokio::test]
-async fn several_messages_are_one_call() {
-    let app = App::new().queue("many", "orders", json!({"cardinality": "many", "dataType": "string"}));
-    let mut host = app.start().await;
-    host.message(
-        "orders",
-        json!([{"body": "a", "messageId": "1"}, {"body": "b", "messageId": "2"}]),
-    )
-    .await;
-    let call = host.envelope("many").await;
-    assert_eq!(call["envelope"]["Data"], json!({"m": "[\"a\",\"b\"]"}));
-    assert_eq!(call["envelope"]["Metadata"]["MessageIdArray"], "[\"1\",\"2\"]");
-}
-
 #[tokio::test]
 async fn what_fails_comes_again_and_is_given_up_at_last() {
     let app = App::new().queue("one", "orders", json!({})).queue(
