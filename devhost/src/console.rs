@@ -87,6 +87,10 @@ impl Console {
 
     /// One line at `level`, with the time before it.
     pub fn log(&self, level: Level, text: impl Display) {
+        self.write(&self.line(level, text));
+    }
+
+    fn line(&self, level: Level, text: impl Display) -> String {
         let stamp = OffsetDateTime::now_utc().format(STAMP).unwrap_or_default();
         let (on, off) = match level {
             _ if !self.inner.colour => ("", ""),
@@ -95,7 +99,21 @@ impl Console {
             Level::Warning => ("\x1b[33m", "\x1b[0m"),
             Level::Error => ("\x1b[31m", "\x1b[0m"),
         };
-        self.write(&format!("{stamp}{on}{text}{off}\n"));
+        format!("{stamp}{on}{text}{off}\n")
+    }
+
+    /// A line at `level` and, indented below it, lines of information, with nothing of anybody else's in between.
+    pub fn group(&self, level: Level, heading: impl Display, lines: &[String]) {
+        let mut text = String::new();
+        if level != Level::Trace || self.shows_invocations() {
+            text.push_str(&self.line(level, heading));
+        }
+        for line in lines {
+            text.push_str(&self.line(Level::Information, format_args!("    {line}")));
+        }
+        if !text.is_empty() {
+            self.write(&text);
+        }
     }
 
     /// One line without a time, as the list of functions is printed.
@@ -146,5 +164,20 @@ mod tests {
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         assert!(text.starts_with('[') && text.ends_with("Z] one error\n"), "{text}");
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn what_an_invocation_says_stands_below_its_end() {
+        for (quiet, expected) in [
+            (false, vec!["Executed", "    one", "    two"]),
+            (true, vec!["    one", "    two"]),
+        ] {
+            let lines = Lines::default();
+            let console = Console::to(Box::new(lines.clone()), quiet);
+            console.group(Level::Trace, "Executed", &["one".to_owned(), "two".to_owned()]);
+            let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            let texts: Vec<_> = text.lines().map(|line| line.split_once("] ").unwrap().1).collect();
+            assert_eq!(texts, expected);
+        }
     }
 }

@@ -15,6 +15,8 @@ use crate::config::Function;
 use crate::tap::Kept;
 
 const KEPT: usize = 1_000;
+/// Most bytes that are kept of a head, and of all logs of an invocation.
+const KEPT_TEXT_BYTES: usize = 16 * 1024;
 /// Headers whose values nobody needs to see again.
 const SECRET: [&str; 5] = [
     "authorization",
@@ -72,6 +74,31 @@ fn write_headers(head: &mut String, headers: &HeaderMap) {
     }
 }
 
+/// Lets go of what is more than is kept.
+fn shorten(lines: &mut Vec<String>) {
+    let mut room = KEPT_TEXT_BYTES;
+    let mut whole = 0;
+    for line in lines.iter_mut() {
+        if room == 0 {
+            break;
+        }
+        cut(line, room);
+        // An empty line is a line as well.
+        room -= line.len().max(1).min(room);
+        whole += 1;
+    }
+    lines.truncate(whole);
+    lines.shrink_to_fit();
+}
+
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = text.floor_char_boundary(most);
+        text.truncate(end);
+        text.shrink_to_fit();
+    }
+}
+
 /// One invocation that is over.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -101,7 +128,11 @@ pub struct History(Arc<Mutex<VecDeque<Record>>>);
 
 impl History {
     /// Adds one, in place of the oldest where there are too many.
-    pub fn add(&self, record: Record) {
+    pub fn add(&self, mut record: Record) {
+        shorten(&mut record.logs);
+        for side in [&mut record.request, &mut record.reply].into_iter().flatten() {
+            cut(&mut side.head, KEPT_TEXT_BYTES);
+        }
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if records.len() == KEPT {
             records.pop_front();
@@ -146,6 +177,17 @@ impl Record {
 mod tests {
     use super::*;
     use http::header;
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for() {
+        let mut lines = vec!["ä".to_owned(), "x".repeat(KEPT_TEXT_BYTES), "z".to_owned()];
+        shorten(&mut lines);
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().map(String::len).sum::<usize>() <= KEPT_TEXT_BYTES);
+        let mut empty = vec![String::new(); 2 * KEPT_TEXT_BYTES];
+        shorten(&mut empty);
+        assert_eq!(empty.len(), KEPT_TEXT_BYTES);
+    }
 
     #[test]
     fn secrets_are_not_kept() {

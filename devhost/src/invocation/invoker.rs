@@ -125,22 +125,18 @@ impl Invoker {
 
     async fn attempt(&self, function: &Arc<Function>, reason: &str, envelope: &Value) -> Result<Reply, InvokeError> {
         let (id, started) = (Uuid::new_v4(), Instant::now());
-        let console = &self.0.console;
         self.announce(function, id, reason);
         let mut seen = Seen::default();
         let result = self.exchange(function, id, envelope, &mut seen).await;
         let result = match result {
             Ok(reply) => {
-                for line in &reply.logs {
-                    console.log(Level::Information, line);
-                }
                 seen.logs.clone_from(&reply.logs);
                 self.0.outputs.write(function, &reply).await.map(|()| reply)
             }
             Err(error) => Err(error),
         };
         let duration = started.elapsed();
-        self.tell(function, id, duration, result.as_ref().err());
+        self.tell_with_logs(function, id, duration, result.as_ref().err(), &seen.logs);
         self.0.history.add(Record {
             id,
             function: Arc::clone(function),
@@ -165,17 +161,30 @@ impl Invoker {
 
     /// The line that ends an invocation; a failure is told even where successes are not.
     pub(crate) fn tell(&self, function: &Function, id: Uuid, duration: Duration, error: Option<&InvokeError>) {
-        let (name, millis, console) = (&function.name, duration.as_millis(), &self.0.console);
-        match error {
-            None => {
-                console.trace(format_args!(
-                    "Executed 'Functions.{name}' (Succeeded, Id={id}, Duration={millis}ms)"
-                ));
-            }
-            Some(error) => console.error(format_args!(
-                "Executed 'Functions.{name}' (Failed, Id={id}, Duration={millis}ms): {error}"
-            )),
-        }
+        self.tell_with_logs(function, id, duration, error, &[]);
+    }
+
+    /// The same, with what the function had to say below it: whatever else is told at the time does not come in between.
+    fn tell_with_logs(
+        &self,
+        function: &Function,
+        id: Uuid,
+        duration: Duration,
+        error: Option<&InvokeError>,
+        logs: &[String],
+    ) {
+        let (name, millis) = (&function.name, duration.as_millis());
+        let (level, heading) = match error {
+            None => (
+                Level::Trace,
+                format!("Executed 'Functions.{name}' (Succeeded, Id={id}, Duration={millis}ms)"),
+            ),
+            Some(error) => (
+                Level::Error,
+                format!("Executed 'Functions.{name}' (Failed, Id={id}, Duration={millis}ms): {error}"),
+            ),
+        };
+        self.0.console.group(level, heading, logs);
     }
 
     async fn exchange(
