@@ -87,11 +87,41 @@ async fn supply(writer: &mut Writer, product: &Value, item: &Value) {
     }
 }
 
+/// Who is sent events.
+async fn webhooks(writer: &mut Writer) {
+    let path = "/api/v1/webhooks";
+    // Nobody is asked: there is nothing that it wants to hear of before it is tried.
+    let new = json!({ "name": "Shop", "url": "https://127.0.0.1:9/", "events": ["inventory.product.archived"] });
+    let webhook = writer.write("webhooks_create", path, &[], new).await["webhook"]["id"].clone();
+    let one = format!("{path}/{webhook}");
+    writer
+        .write("webhooks_rotate", &format!("{one}/rotate"), &[], json!({}))
+        .await;
+    let delivery = writer
+        .write("webhooks_test", &format!("{one}/test"), &[], json!({}))
+        .await["id"]
+        .clone();
+    let again = format!("{path}/deliveries/{delivery}/redeliver");
+    writer.write("webhooks_redeliver", &again, &[], json!({})).await;
+    writer
+        .write("webhooks_update", &one, &[], json!({ "enabled": false }))
+        .await;
+    writer
+        .write("webhooks_enable", &format!("{one}/enable"), &[], json!({}))
+        .await;
+    writer.write("webhooks_delete", &one, &[], json!({})).await;
+}
+
 #[tokio::test]
 async fn every_write_is_in_the_audit_trail() {
     let folder = Folder::new();
     let files = ("FILES_DIRECTORY", folder.0.to_str().unwrap());
-    let api = Api::unstarted(&[("CLIENT_IP_HEADER", "Client-IP"), files]);
+    let webhooks_are_set_up = [
+        ("WEBHOOK_MASTER_KEY", "a master key of these tests"),
+        ("WEBHOOK_ALLOW_LOOPBACK", "true"),
+    ];
+    let settings = [&[("CLIENT_IP_HEADER", "Client-IP"), files][..], &webhooks_are_set_up].concat();
+    let api = Api::unstarted(&settings);
     api.app.start().await;
     let mut writer = Writer {
         api,
@@ -150,6 +180,7 @@ async fn every_write_is_in_the_audit_trail() {
         }
     }
     supply(&mut writer, &product, &item).await;
+    webhooks(&mut writer).await;
     let bad = json!({ "customer": "C-1", "lines": [{ "sku": "NOPE", "quantity": 1 }] }).to_string();
     writer.api.deliver("orders_process", &[("m", &bad)]).await.expect(200);
     let parked = writer.api.get("/api/v1/parked").await.items()[0]["id"].clone();
@@ -224,7 +255,8 @@ async fn every_write_is_in_the_audit_trail() {
         assert_eq!(row["actor"], "anonymous", "{row}");
         assert_eq!(row["address"], "192.0.2.7", "{row}");
         assert_eq!(row["after"].is_object(), !operation.ends_with("_delete"), "{row}");
-        let is_new = operation.ends_with("_create") || operation.ends_with("_replay") || operation == "inventory_add";
+        let is_new = operation.ends_with("_create") || operation.ends_with("_replay");
+        let is_new = is_new || matches!(operation, "inventory_add" | "replenishment_order" | "webhooks_test");
         // What was erased must not be kept there.
         let is_new = is_new || operation == "customers_erase";
         assert_eq!(row["before"].is_null(), is_new, "{row}");
