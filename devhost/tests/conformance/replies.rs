@@ -64,7 +64,7 @@ async fn vector_13_a_status_and_a_body() {
         (answer.status, answer.text().as_str()),
         (StatusCode::CREATED, "my world")
     );
-    host.line("] two").await;
+    host.line("]     two").await;
 }
 
 #[tokio::test]
