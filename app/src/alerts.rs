@@ -1,7 +1,7 @@
 //! Low-stock alerts.
 
 use crate::{App, Error, Page, Work};
-use inventory_domain::alert::Alert;
+use inventory_domain::alert::{Alert, Snooze};
 use inventory_store::alerts as store;
 pub use inventory_store::alerts::{AlertFilter, SORTING};
 
@@ -23,4 +23,11 @@ pub async fn get(app: &App, id: i64) -> Result<Alert, Error> {
 /// Takes an alert on.
 pub async fn acknowledge(work: &mut Work, id: i64, version: Option<i64>) -> Result<Alert, Error> {
     Ok(store::acknowledge(work, id, version).await?)
+}
+
+/// Lets an alert rest: channels are told nothing of it until its time has come or its stock has recovered.
+pub async fn snooze(work: &mut Work, id: i64, version: Option<i64>, snooze: &Snooze) -> Result<Alert, Error> {
+    snooze.validate()?;
+    let until = (snooze.minutes > 0).then(|| work.now().plus_minutes(snooze.minutes));
+    Ok(store::snooze(work, id, version, until).await?)
 }

@@ -9,7 +9,7 @@ use crate::{
     identity::Authenticator,
     outbox::{Nudge, Relay},
     rate_limit::RateLimiter,
-    receivers::{self, Outbound, Works},
+    receivers::{self, Mailer, Outbound, Works},
     redis_token,
     secrets::{Keeper, SecretString},
     telemetry::{Export, Traces},
@@ -70,6 +70,7 @@ struct Inner {
     nudge: Nudge,
     /// Sends to where somebody has named.
     outbound: Outbound,
+    mailer: Mailer,
     works: Works,
     rate_limiter: Option<RateLimiter>,
     access_log: AccessLog,
@@ -154,6 +155,7 @@ impl App {
             redis_urls,
             nudge: Nudge::default(),
             outbound,
+            mailer: Mailer::default(),
             works: Works::default(),
             rate_limiter,
             access_log: AccessLog::default(),
@@ -236,6 +238,10 @@ impl App {
 
     pub(crate) fn outbound(&self) -> &Outbound {
         &self.inner.outbound
+    }
+
+    pub(crate) fn mailer(&self) -> &Mailer {
+        &self.inner.mailer
     }
 
     pub(crate) fn works(&self) -> &Works {

@@ -2,6 +2,7 @@
 
 use crate::{App, Caller, Error};
 use inventory_store::{
+    alerts,
     reconcile::{self, Drift},
     sweep,
 };
@@ -19,8 +20,17 @@ pub struct SweepReport {
     pub settled: usize,
 }
 
-/// Raises and clears the alerts that the changes of the levels have missed.
+/// Reminds of alerts whose rest is over, and raises and clears those that the changes of the levels have missed.
 pub async fn sweep(app: &App, caller: &Caller) -> Result<SweepReport, Error> {
+    loop {
+        let reminded = alerts::remind(app.store().begin(caller.clone()), SWEEP_BATCH).await?;
+        if reminded > 0 {
+            app.nudge().wake();
+        }
+        if reminded < SWEEP_BATCH as usize {
+            break;
+        }
+    }
     let mut settled = 0;
     loop {
         let found = sweep::sweep(app.store().begin(caller.clone()), SWEEP_BATCH).await?;

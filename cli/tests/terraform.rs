@@ -44,6 +44,12 @@ const NOT_IN_AZURE: &[(&str, &str)] = &[
     ("PAYMENT_WEBHOOK_SECRETS", "a secret: in the Key Vault"),
     ("WEBHOOK_ALLOW_LOOPBACK", "for work on one machine"),
     ("DELIVERIES_RETENTION_DAYS", "its default is right"),
+    (
+        "SMTP_URL",
+        "a secret: whoever has a mail server sets it, by a reference to the Key Vault",
+    ),
+    ("SMTP_FROM", "as SMTP_URL"),
+    ("TWILIO_URL", "its default is right"),
     ("ServiceBusConnection", "a secret: the namespace is opened by identity"),
     ("COSMOS_KEY", "a secret: the account is opened by identity"),
     (

@@ -1,7 +1,7 @@
 //! Alerts: a stock item that is low, until it has recovered.
 
-use crate::{Timestamp, low_stock::Severity};
-use serde::Serialize;
+use crate::{Check, Refusal, Timestamp, limits, low_stock::Severity};
+use serde::{Deserialize, Serialize};
 
 words! {
     /// Where an alert is in its life.
@@ -49,4 +49,24 @@ pub struct Alert {
     pub acknowledged_by: Option<String>,
     /// When the stock had recovered.
     pub cleared_at: Option<Timestamp>,
+    /// Until then channels are told nothing of it; then they are reminded.
+    pub snoozed_until: Option<Timestamp>,
+}
+
+/// For how long nobody is told of an alert.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Snooze {
+    /// So many minutes from now, 1 to 43,200 (thirty days); 0 ends the rest.
+    pub minutes: i64,
+}
+
+impl Snooze {
+    /// Refuses what breaks a rule of [`limits`].
+    pub fn validate(&self) -> Result<(), Refusal> {
+        let mut check = Check::new();
+        check.range("/minutes", self.minutes, 0, limits::SNOOZE_MINUTES_MAX);
+        check.finish()
+    }
 }

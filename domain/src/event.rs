@@ -76,6 +76,8 @@ words! {
         CountCancelled = "inventory.count.cancelled",
         /// An alert was acknowledged.
         AlertAcknowledged = "inventory.alert.acknowledged",
+        /// An alert's rest is over, and its stock has not recovered.
+        AlertReminded = "inventory.alert.reminded",
         /// A webhook gets nothing any more: it did not want to, or failed for too long.
         WebhookDisabled = "inventory.webhook.disabled",
         /// A channel gets nothing any more: it did not want to, or failed for too long.

@@ -96,3 +96,11 @@ pub const COUNT_PRODUCTS_MAX: usize = 200;
 pub const COUNT_LINES_MAX: usize = 2_000;
 /// Lines that are recorded at once.
 pub const RECORDED_LINES_MAX: usize = 1_000;
+/// Locations that a channel's filter names.
+pub const CHANNEL_LOCATIONS_MAX: i64 = 100;
+/// Addresses of one e-mail.
+pub const CHANNEL_RECIPIENTS_MAX: i64 = 50;
+/// Characters of an e-mail address (RFC 3696, erratum 1690).
+pub const EMAIL_CHARS_MAX: usize = 254;
+/// Minutes an alert may be snoozed: thirty days.
+pub const SNOOZE_MINUTES_MAX: i64 = 43_200;

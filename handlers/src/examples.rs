@@ -1,11 +1,12 @@
 //! The things that the API document shows: one small story, told by every operation.
 
-use crate::http::secret::{ClientWithSecret, KeyWithSecret, WebhookWithSecret};
+use crate::http::secret::{ChannelWithSecret, ClientWithSecret, KeyWithSecret, WebhookWithSecret};
 use inventory_domain::{
     Role, Timestamp,
     account::{Account, AccountKind, ApiKey},
     alert::{Alert, AlertStatus},
     audit::{AccessEntry, AuditEntry},
+    channel::{AlertKind, AlertLevel, Channel, ChannelFilter, ChannelKind},
     count::{Accuracy, Count, CountLine, CountOutcome, CountStatus, CountedValue},
     customer::Customer,
     delivery::{Attempt, Delivery, DeliveryState},
@@ -248,6 +249,7 @@ pub(crate) fn alert() -> Alert {
         acknowledged_at: None,
         acknowledged_by: None,
         cleared_at: None,
+        snoozed_until: None,
     }
 }
 
@@ -710,5 +712,48 @@ pub(crate) fn cancelled_count() -> Count {
         version: 2,
         updated_at: NOON,
         ..open_count()
+    }
+}
+
+pub(crate) fn channel() -> Channel {
+    Channel {
+        id: 2,
+        kind: ChannelKind::Slack,
+        name: "Warehouse team".to_owned(),
+        url: Some("https://hooks.slack.com/…".to_owned()),
+        to: Vec::new(),
+        from: None,
+        account_sid: None,
+        filter: ChannelFilter {
+            alerts: vec![AlertKind::Low, AlertKind::Out],
+            level_min: AlertLevel::Info,
+            location_ids: vec![2],
+        },
+        enabled: true,
+        disabled_reason: None,
+        failing_since: None,
+        version: 1,
+        created_at: MORNING,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn channel_with_secret() -> ChannelWithSecret {
+    ChannelWithSecret::new(channel(), None)
+}
+
+pub(crate) fn channel_delivery() -> Delivery {
+    Delivery {
+        receiver_id: 2,
+        event_type: EventType::StockLow.to_string(),
+        ..delivery()
+    }
+}
+
+pub(crate) fn snoozed_alert() -> Alert {
+    Alert {
+        snoozed_until: Some(NOON.plus_minutes(240)),
+        version: 2,
+        ..alert()
     }
 }

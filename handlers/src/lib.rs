@@ -72,6 +72,7 @@ mod alerts {
     pub(crate) mod acknowledge;
     pub(crate) mod get;
     pub(crate) mod list;
+    pub(crate) mod snooze;
 }
 
 mod suppliers {
@@ -147,6 +148,17 @@ mod token {
     pub(crate) mod create;
     pub(crate) mod keys;
     pub(crate) mod revoke;
+}
+
+mod channels {
+    pub(crate) mod create;
+    pub(crate) mod delete;
+    pub(crate) mod deliveries;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod redeliver;
+    pub(crate) mod test;
+    pub(crate) mod update;
 }
 
 mod clients {

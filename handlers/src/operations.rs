@@ -1,7 +1,7 @@
 //! The one table of all functions.
 
 use crate::{
-    alerts, audit, clients, counts, customers, docs, events, exports, files,
+    alerts, audit, channels, clients, counts, customers, docs, events, exports, files,
     http::{Context, document::Document},
     imports, inventory, keys, locations, orders, outbox, parked, payments, products, purchases, replenishment, returns,
     stock, suppliers, system, token, users, webhooks,
@@ -87,7 +87,7 @@ impl Operation {
     pub(crate) fn cache_control(&self) -> Option<HeaderValue> {
         match self.resource() {
             _ if !self.trigger.is_http() => None,
-            "audit" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "payments" | "token"
+            "audit" | "channels" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "payments" | "token"
             | "users" | "webhooks" => Some(HeaderValue::from_static("no-store")),
             _ if self.role == Role::Public => None,
             _ => Some(HeaderValue::from_static("private, no-cache")),
@@ -196,6 +196,16 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(alerts_list, GET "/api/v1/alerts", Viewer, "List alerts", alerts::list),
     operation!(alerts_get, GET "/api/v1/alerts/{id:long}", Viewer, "Get an alert", alerts::get),
     operation!(alerts_acknowledge, POST "/api/v1/alerts/{id:long}/acknowledge", Manager, "Acknowledge an alert", alerts::acknowledge),
+    operation!(alerts_snooze, POST "/api/v1/alerts/{id:long}/snooze", Manager, "Let an alert rest", alerts::snooze),
+
+    operation!(channels_list, GET "/api/v1/channels", Manager, "List channels of alerts", channels::list),
+    operation!(channels_create, POST "/api/v1/channels", Manager, "Create a channel", channels::create),
+    operation!(channels_get, GET "/api/v1/channels/{id:long}", Manager, "Get a channel", channels::get),
+    operation!(channels_update, PATCH | PUT "/api/v1/channels/{id:long}", Manager, "Change a channel", channels::update),
+    operation!(channels_delete, DELETE "/api/v1/channels/{id:long}", Manager, "Delete a channel", channels::delete),
+    operation!(channels_test, POST "/api/v1/channels/{id:long}/test", Manager, "Try a channel out", channels::test),
+    operation!(channels_deliveries, GET "/api/v1/channels/{id:long}/deliveries", Manager, "List a channel's deliveries", channels::deliveries),
+    operation!(channels_redeliver, POST "/api/v1/channels/deliveries/{id:long}/redeliver", Manager, "Tell a channel again", channels::redeliver),
 
     operation!(webhooks_list, GET "/api/v1/webhooks", Manager, "List webhooks", webhooks::list),
     operation!(webhooks_create, POST "/api/v1/webhooks", Manager, "Create a webhook", webhooks::create),

@@ -2,13 +2,13 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, Reader, Run as _, Sql, Store},
+    db::{FromRow, Reader, Run as _, Sql, Store, json},
     filter::Filter,
     paging::{Column, Page, Sorting},
     products::expect_version,
 };
 use inventory_domain::{
-    Conflict, Refusal,
+    Conflict, Refusal, Timestamp,
     alert::{Alert, AlertStatus},
     event::EventType,
     low_stock::Severity,
@@ -16,7 +16,7 @@ use inventory_domain::{
 
 const SELECT: &str = "SELECT a.id, a.stock_item_id, s.product_id, p.sku, s.location_id, l.name, a.severity, a.status, \
                       a.available, a.reorder_point, a.version, a.raised_at, a.acknowledged_at, a.acknowledged_by, \
-                      a.cleared_at FROM alerts a JOIN stock_items s ON s.id = a.stock_item_id \
+                      a.cleared_at, a.snoozed_until FROM alerts a JOIN stock_items s ON s.id = a.stock_item_id \
                       JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id";
 
 impl FromRow for Alert {
@@ -37,6 +37,7 @@ impl FromRow for Alert {
             acknowledged_at: row.time_opt()?,
             acknowledged_by: row.text_opt()?,
             cleared_at: row.time_opt()?,
+            snoozed_until: row.time_opt()?,
         })
     }
 }
@@ -133,4 +134,86 @@ pub async fn acknowledge(tx: &mut Tx, id: i64, expected: Option<i64>) -> Result<
     tx.audit("alerts_acknowledge", &*subject, Some(&before), Some(&after))?;
     tx.event(EventType::AlertAcknowledged, subject, &after)?;
     Ok(after)
+}
+
+/// Lets an alert rest until `until`; `None` ends its rest.
+///
+/// # Errors
+/// When there is no such alert, its version is another one, or its stock has recovered.
+pub async fn snooze(
+    tx: &mut Tx,
+    id: i64,
+    expected: Option<i64>,
+    until: Option<Timestamp>,
+) -> Result<Alert, StoreError> {
+    static MARK: Sql = Sql::new("UPDATE alerts SET snoozed_until = $2, version = version + 1 WHERE id = $1");
+    let lock = Sql::interned(format!("{SELECT} WHERE a.id = $1 {{lock a}}"));
+    let before: Alert = tx
+        .first(lock, &[id.into()])
+        .await?
+        .ok_or_else(|| Refusal::not_found("alert", id))?;
+    expect_version(expected, before.version)?;
+    if before.status == AlertStatus::Cleared {
+        return Err(Refusal::conflict(Conflict::AlertCleared, format!("alert {id} is cleared")).into());
+    }
+    tx.execute(&MARK, &[id.into(), until.map(Timestamp::micros).into()])
+        .await?;
+    let after = Alert {
+        snoozed_until: until,
+        version: before.version + 1,
+        ..before.clone()
+    };
+    tx.audit("alerts_snooze", format!("alerts/{id}"), Some(&before), Some(&after))?;
+    Ok(after)
+}
+
+/// Ends the rest of at most `limit` alerts whose time has come, and reminds of them; gives how many there were.
+///
+/// # Errors
+/// When the database is away.
+pub async fn remind(mut tx: Tx, limit: i64) -> Result<usize, StoreError> {
+    static WAKE: Sql = Sql::new(
+        "UPDATE alerts SET snoozed_until = NULL, version = version + 1 WHERE id IN (SELECT r.id FROM {rows $1 r: id BIGINT})",
+    );
+    let due = Sql::interned(format!(
+        "{SELECT} WHERE a.status <> 'cleared' AND a.snoozed_until <= $1 ORDER BY a.id LIMIT $2 {{lock a}}"
+    ));
+    let now = tx.now();
+    let alerts: Vec<Alert> = tx.all(due, &[now.into(), limit.into()]).await?;
+    if alerts.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<_> = alerts
+        .iter()
+        .map(|alert| serde_json::json!({ "id": alert.id }))
+        .collect();
+    tx.execute(&WAKE, &[(&json(&ids)?).into()]).await?;
+    for before in &alerts {
+        let after = Alert {
+            snoozed_until: None,
+            version: before.version + 1,
+            ..before.clone()
+        };
+        let subject = format!("alerts/{}", before.id);
+        tx.audit(EventType::AlertReminded.as_str(), &*subject, Some(before), Some(&after))?;
+        tx.event(EventType::AlertReminded, subject, &after)?;
+    }
+    tx.commit().await?;
+    Ok(alerts.len())
+}
+
+/// Those of the stock items whose alert rests at `now`.
+///
+/// # Errors
+/// When the database is away.
+pub async fn snoozed(store: &Store, stock_item_ids: &[i64], now: Timestamp) -> Result<Vec<i64>, StoreError> {
+    static SNOOZED: Sql = Sql::new(
+        "SELECT a.stock_item_id FROM {rows $1 r: id BIGINT} JOIN alerts a ON a.stock_item_id = r.id
+         WHERE a.status <> 'cleared' AND a.snoozed_until > $2",
+    );
+    let ids: Vec<_> = stock_item_ids
+        .iter()
+        .map(|id| serde_json::json!({ "id": id }))
+        .collect();
+    store.all(&SNOOZED, &[(&json(&ids)?).into(), now.into()]).await
 }

@@ -10,5 +10,6 @@ pub mod postgres;
 pub mod receiver;
 pub mod redis;
 pub mod running;
+pub mod smtp;
 pub mod tls;
 pub mod vault;

@@ -4,15 +4,20 @@
 //! its own tries. Where nobody wants events none come.
 
 mod address;
+pub mod channels;
+mod email;
+mod message;
 pub(crate) mod outbound;
 mod payload;
 mod seal;
 mod signature;
 mod spread;
+mod telling;
 mod vault;
 pub mod webhooks;
 mod work;
 
+pub(crate) use email::Mailer;
 pub(crate) use outbound::Outbound;
 pub(crate) use spread::spread;
 pub use work::{DeliveryReport, deliver_at};

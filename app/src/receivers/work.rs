@@ -1,6 +1,6 @@
 //! Who delivers: each receiver has a task of its own while something is due to it, so that one that is slow or away delays no other.
 
-use super::{outbound::Sent, payload::payload, signature::signatures, vault, webhooks};
+use super::{outbound::Sent, payload::payload, signature::signatures, telling, vault};
 use crate::{App, Error, clock, pause};
 use futures_util::{StreamExt as _, stream};
 use inventory_domain::{Timestamp, channel::ChannelKind, delivery};
@@ -11,6 +11,7 @@ use inventory_store::{
     receivers::{self, Receiver},
 };
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
 use std::{
     collections::HashSet,
     sync::{
@@ -229,14 +230,20 @@ async fn one(app: &App, receiver: &Receiver, due: Due, at: Timestamp) -> Tried {
 async fn send(app: &App, receiver: &Receiver, event_id: Uuid, event: &str, at: Timestamp) -> Sent {
     let sent = match receiver.kind {
         ChannelKind::Webhook => webhook(app, receiver, event_id, event, at).await,
-        _ => Err("there is no such channel".to_owned()),
+        _ => telling::tell(app, receiver, event_id, event).await,
     };
     sent.unwrap_or_else(Sent::not_at_all)
 }
 
+/// Where a webhook is, or a channel that is one.
+#[derive(Deserialize)]
+struct Address {
+    url: String,
+}
+
 /// A request as Standard Webhooks has it: the event's id stays the same, the time is that of the try.
 async fn webhook(app: &App, receiver: &Receiver, event_id: Uuid, event: &str, at: Timestamp) -> Result<Sent, String> {
-    let details: webhooks::Details = receiver.details().map_err(|_| "the webhook cannot be read")?;
+    let Address { url } = receiver.details().map_err(|_| "the webhook cannot be read")?;
     let secrets = vault::open(app, receiver)?;
     let body = payload(event).ok_or("the event cannot be read")?;
     let seconds = at.micros().div_euclid(1_000_000);
@@ -254,5 +261,5 @@ async fn webhook(app: &App, receiver: &Receiver, event_id: Uuid, event: &str, at
         );
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(app.outbound().post(&details.url, headers, body).await)
+    Ok(app.outbound().post(&url, headers, body).await)
 }

@@ -29,7 +29,7 @@ pub use http::Http;
 pub use identity::{EntraSettings, Identity};
 pub(crate) use identity::{is_loopback, is_safe_url};
 pub use rate_limit::RateLimit;
-pub use receivers::Receivers;
+pub use receivers::{Receivers, Smtp};
 pub use setting::{Group, Kind, Setting};
 pub use telemetry::{Otlp, Telemetry};
 pub use work::Work;

@@ -4,8 +4,8 @@ use super::{Context, Problem, problem, query::violation};
 use axum::extract::{FromRequestParts, Path};
 use http::{HeaderMap, header, request::Parts};
 use inventory_domain::{
-    Violation, account, count, file_job, location, order, product, purchase, replenishment, returns, shipment, stock,
-    supplier, webhook,
+    Violation, account, alert, channel, count, file_job, location, order, product, purchase, replenishment, returns,
+    shipment, stock, supplier, webhook,
 };
 use serde::{
     Deserialize,
@@ -52,6 +52,9 @@ impl Input for account::NewUser {}
 impl Input for account::AccountChanges {}
 impl Input for account::NewApiKey {}
 impl Input for file_job::NewExport {}
+impl Input for alert::Snooze {}
+impl Input for channel::NewChannel {}
+impl Input for channel::ChannelChanges {}
 impl Input for webhook::NewWebhook {}
 impl Input for webhook::WebhookChanges {}
 impl Input for supplier::NewSupplier {}

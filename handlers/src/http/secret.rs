@@ -2,6 +2,7 @@
 
 use inventory_domain::{
     account::{Account, ApiKey, Secret},
+    channel::Channel,
     webhook::Webhook,
 };
 use serde::Serialize;
@@ -89,6 +90,30 @@ impl Once for WebhookWithSecret {
     fn without_secret(&self) -> Self {
         Self {
             webhook: self.webhook.clone(),
+            secret: None,
+        }
+    }
+}
+
+/// A channel with the secret that signs, where it has one.
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct ChannelWithSecret {
+    /// The channel.
+    pub(crate) channel: Channel,
+    /// What the requests of a channel that is a webhook are signed with; `null` for others, and when this answer is given again.
+    pub(crate) secret: Option<String>,
+}
+
+impl ChannelWithSecret {
+    pub(crate) const fn new(channel: Channel, secret: Option<String>) -> Self {
+        Self { channel, secret }
+    }
+}
+
+impl Once for ChannelWithSecret {
+    fn without_secret(&self) -> Self {
+        Self {
+            channel: self.channel.clone(),
             secret: None,
         }
     }

@@ -7,6 +7,7 @@ mod client;
 mod audit;
 mod batches;
 mod catalogue;
+mod channels;
 mod consistency;
 mod dashboard;
 mod docs;
