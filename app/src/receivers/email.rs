@@ -49,7 +49,6 @@ impl Mailer {
             .subject(message.title.as_str())
             .message_id(Some(format!("<{id}@{}>", smtp.domain())))
             // No answers from machines (RFC 3834).
-            .header(header::ContentTransferEncoding::QuotedPrintable)
             .header(AutoSubmitted);
         for address in to {
             email = email.to(mailbox(address)?);
