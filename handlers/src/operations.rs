@@ -87,8 +87,8 @@ impl Operation {
     pub(crate) fn cache_control(&self) -> Option<HeaderValue> {
         match self.resource() {
             _ if !self.trigger.is_http() => None,
-            "audit" | "channels" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "payments" | "token"
-            | "users" | "webhooks" => Some(HeaderValue::from_static("no-store")),
+            "audit" | "channels" | "clients" | "customers" | "exports" | "keys" | "orders" | "parked" | "payments"
+            | "token" | "users" | "webhooks" => Some(HeaderValue::from_static("no-store")),
             _ if self.role == Role::Public => None,
             _ => Some(HeaderValue::from_static("private, no-cache")),
         }
