@@ -105,7 +105,8 @@ impl Store {
 }
 
 /// Statements of a migration that contract: after them, a program from before may read what is not there any more, or write
-/// what is refused. Whatever only adds, or takes away a rule or an index, expands. What is done to a table that the same
+/// what is refused. Whatever only adds, or takes away a rule or an index, expands, and so does a rule about a column that the
+/// migration itself adds, where what is there need not be read. What is done to a table that the same
 /// migration has made concerns nobody.
 fn contractions(sql: &str) -> Vec<String> {
     let statements = statements(sql);
@@ -122,6 +123,15 @@ fn contractions(sql: &str) -> Vec<String> {
                 .next()
         })
         .collect();
+    // What an old program leaves at its default; rules about it are kept by the new one.
+    let added: Vec<&str> = statements
+        .iter()
+        .filter_map(|statement| statement.split_once(" ADD COLUMN ")?.1.split(' ').next())
+        .collect();
+    let is_about_added = |change: &str| {
+        let mut words = change.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        change.contains(" CHECK ") && change.contains(" NOT VALID") && words.any(|word| added.contains(&word))
+    };
     let is_contracting = |statement: &str| {
         if let Some(rest) = statement.strip_prefix("ALTER TABLE ") {
             let rest = rest.strip_prefix("ONLY ").unwrap_or(rest);
@@ -138,7 +148,9 @@ fn contractions(sql: &str) -> Vec<String> {
             let change = format!(" {change} ");
             let has_needed_column =
                 change.contains(" ADD COLUMN ") && change.contains(" NOT NULL") && !change.contains(" DEFAULT ");
-            return !made.contains(&table) && (takes.iter().any(|word| change.contains(word)) || has_needed_column);
+            return !made.contains(&table)
+                && !is_about_added(&change)
+                && (takes.iter().any(|word| change.contains(word)) || has_needed_column);
         }
         if let Some(rest) = statement.strip_prefix("CREATE UNIQUE INDEX ") {
             let table = rest
@@ -200,6 +212,7 @@ mod tests {
         for sql in [
             "CREATE TABLE a (b BIGINT NOT NULL); CREATE UNIQUE INDEX i ON a (b); ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0);",
             "ALTER TABLE a ADD COLUMN b BIGINT;",
+            "ALTER TABLE a ADD COLUMN b BIGINT NOT NULL DEFAULT 0; ALTER TABLE a ADD CONSTRAINT c CHECK (b >= 0) NOT VALID;",
             "ALTER TABLE a ADD COLUMN b BIGINT NOT NULL DEFAULT 0;",
             "ALTER TABLE a DROP CONSTRAINT c; DROP INDEX i; CREATE INDEX j ON a (b);",
             "CREATE TEMPORARY TABLE t AS SELECT 1; DROP TABLE t;",

@@ -258,7 +258,14 @@ mod tests {
             .filter(|family| !gathered.iter().any(|gathered| gathered.name() == family.name))
             .map(|family| family.name)
             .collect();
-        let of_the_database = [&levels::PENDING, &levels::OLDEST, &levels::ALERTS, &levels::STOCK_VALUE];
+        let of_the_database = [
+            &levels::PENDING,
+            &levels::OLDEST,
+            &levels::ALERTS,
+            &levels::STOCK_VALUE,
+            &levels::COUNTED_LINES,
+            &levels::COUNTED_VALUE,
+        ];
         assert_eq!(missing, of_the_database.map(|family| family.name));
     }
 }

@@ -17,6 +17,13 @@ WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
 /// Waiting for whoever uses the database has an end: it is to be stopped first.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '15s';";
+/// A schema's backup has indexes by an extension's operators, and not the extension. Where it cannot be had, there was no such
+/// index either: the migration makes it only where it can.
+const EXTENSIONS: &str = "\
+DO $extensions$ BEGIN
+  CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+EXCEPTION WHEN insufficient_privilege OR feature_not_supported OR undefined_file OR invalid_parameter_value THEN NULL;
+END $extensions$;";
 /// Everything that is restored again. The schema itself stays: it may belong to somebody else.
 const FUNCTIONS: &str = "\
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -87,7 +94,7 @@ pub(super) async fn restore(server: &Server, file: &Path, overwrite: bool) -> Re
         return Err(Failure::Internal("no pipes between pg_restore and psql".to_owned()));
     };
     let begin = format!(
-        "BEGIN;\n{LOCK_TIMEOUT}\n{}",
+        "BEGIN;\n{LOCK_TIMEOUT}\n{EXTENSIONS}\n{}",
         if overwrite { clean() } else { String::new() }
     );
     let through = async {
