@@ -104,7 +104,9 @@ fn tried(id: i64, attempt: i64, at: Timestamp, outcome: Outcome) -> Tried {
 
 pub async fn deliveries_are_tried_by_one_and_settled_once(database: &Database) {
     let store = &database.store;
-    database.product("A-0", 0).await;
+    // Before anybody asks: the location, too.
+    let before = database.product("A-0", 0).await;
+    database.add(before.id, 1, None).await;
     assert!(!receivers::is_subscribed(store, Destination::Receivers).await.unwrap());
     let one = receiver(database, "one", &["inventory.product."]).await.unwrap();
     let two = receiver(database, "two", &[""]).await.unwrap();
