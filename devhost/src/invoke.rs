@@ -45,7 +45,7 @@ pub struct InvokeArgs {
     /// The HTTP port of the host that runs [default: that of local.settings.json, else 7071].
     #[arg(short, long)]
     pub port: Option<u16>,
-    /// The folder with host.json, where examples lie in tests/examples/<function>.
+    /// The folder with host.json, where examples lie in `tests/examples/<function>`.
     #[arg(long, visible_alias = "prefix", value_name = "DIR", default_value = ".")]
     pub script_root: PathBuf,
 }

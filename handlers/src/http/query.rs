@@ -24,7 +24,7 @@ const SEARCH_WORDS_MAX: usize = 4;
 /// The Functions host takes its access key here; it is none of our business.
 const HOST_KEY: &str = "code";
 
-/// The parameters of a request. A handler takes out those it knows, then calls [`Query::finish`] or [`Query::listing`].
+/// The parameters of a request. A handler takes out those it knows, then calls [`Query::finish`] or [`Query::list`].
 pub(crate) struct Query {
     uri: Uri,
     /// Names and values not yet taken.
