@@ -87,6 +87,24 @@ async fn supply(writer: &mut Writer, product: &Value, item: &Value) {
     }
 }
 
+/// Who is told of alerts.
+async fn channels(writer: &mut Writer) {
+    let path = "/api/v1/channels";
+    let new = json!({ "kind": "slack", "name": "Chat", "url": "https://127.0.0.1:9/" });
+    let channel = writer.write("channels_create", path, &[], new).await["channel"]["id"].clone();
+    let one = format!("{path}/{channel}");
+    let delivery = writer
+        .write("channels_test", &format!("{one}/test"), &[], json!({}))
+        .await["id"]
+        .clone();
+    let again = format!("{path}/deliveries/{delivery}/redeliver");
+    writer.write("channels_redeliver", &again, &[], json!({})).await;
+    writer
+        .write("channels_update", &one, &[], json!({ "enabled": false }))
+        .await;
+    writer.write("channels_delete", &one, &[], json!({})).await;
+}
+
 /// Who is sent events.
 async fn webhooks(writer: &mut Writer) {
     let path = "/api/v1/webhooks";
@@ -158,6 +176,10 @@ async fn every_write_is_in_the_audit_trail() {
     let alert = writer.api.get("/api/v1/alerts").await.items()[0]["id"].clone();
     let path = format!("/api/v1/alerts/{alert}/acknowledge");
     writer.write("alerts_acknowledge", &path, &[], json!({})).await;
+    let path = format!("/api/v1/alerts/{alert}/snooze");
+    writer
+        .write("alerts_snooze", &path, &[], json!({ "minutes": 60 }))
+        .await;
     let order = json!({ "customer": "C-1", "lines": [{ "product_id": product, "quantity": 1 }] });
     for (ending, operation) in [("cancel", "orders_cancel"), ("ship", "orders_ship")] {
         let placed = writer
@@ -180,6 +202,7 @@ async fn every_write_is_in_the_audit_trail() {
         }
     }
     supply(&mut writer, &product, &item).await;
+    channels(&mut writer).await;
     webhooks(&mut writer).await;
     let bad = json!({ "customer": "C-1", "lines": [{ "sku": "NOPE", "quantity": 1 }] }).to_string();
     writer.api.deliver("orders_process", &[("m", &bad)]).await.expect(200);
@@ -256,7 +279,11 @@ async fn every_write_is_in_the_audit_trail() {
         assert_eq!(row["address"], "192.0.2.7", "{row}");
         assert_eq!(row["after"].is_object(), !operation.ends_with("_delete"), "{row}");
         let is_new = operation.ends_with("_create") || operation.ends_with("_replay");
-        let is_new = is_new || matches!(operation, "inventory_add" | "replenishment_order" | "webhooks_test");
+        let is_new = is_new
+            || matches!(
+                operation,
+                "channels_test" | "inventory_add" | "replenishment_order" | "webhooks_test"
+            );
         // What was erased must not be kept there.
         let is_new = is_new || operation == "customers_erase";
         assert_eq!(row["before"].is_null(), is_new, "{row}");

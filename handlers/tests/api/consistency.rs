@@ -495,7 +495,7 @@ fn roles_are_as_wide_as_they_should_be() {
             ("system" | "docs" | "payments" | "token", _) => Role::Public,
             (_, None) | ("audit" | "clients" | "customers" | "keys" | "parked" | "users", _) => Role::Admin,
             // What they hold goes out of the house, or changes the whole catalogue.
-            ("exports" | "imports" | "webhooks", _) => Role::Manager,
+            ("channels" | "exports" | "imports" | "webhooks", _) => Role::Manager,
             (_, Some((methods, _))) if methods == ["GET"] => Role::Viewer,
             ("inventory" | "orders" | "returns", _) => Role::Clerk,
             // Done with the goods in one's hands.
