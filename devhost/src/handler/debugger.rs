@@ -25,7 +25,7 @@ pub(super) async fn attached(pid: u32) {
 }
 
 /// Whether a debugger holds the process.
-fn holds(pid: u32) -> bool {
+pub(super) fn holds(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
     status.is_ok_and(|status| tracer(&status).is_some_and(|tracer| tracer != 0))
 }

@@ -206,15 +206,16 @@ impl Supervisor {
 
     async fn wait_for_debugger(&mut self, process: &mut Process, told: &Notify) -> Result<(), End> {
         let pid = process.pid();
+        // Before it is said that Enter helps: whoever presses it at once is heard.
+        let told = told.notified();
+        tokio::pin!(told);
         debugger::invite(&self.console, pid);
         loop {
             tokio::select! {
-                () = debugger::attached(pid) => {
-                    self.console.info("A debugger is attached: no time-out counts while it is.");
-                    break;
-                }
-                () = told.notified() => break,
-                () = debugger::running(pid) => return Ok(()),
+                () = debugger::attached(pid) => break,
+                () = &mut told => break,
+                // Let go from outside; or by a debugger, which is seen by what it does before it is seen itself.
+                () = debugger::running(pid) => break,
                 status = process.wait() => return Err(exited(status)),
                 () = self.shutdown.cancelled() => return Err(End::Shutdown),
                 wish = self.wished.recv() => match wish {
@@ -223,6 +224,10 @@ impl Supervisor {
                     Some(Wish::Kill { .. }) => {}
                 },
             }
+        }
+        if debugger::holds(pid) {
+            self.console
+                .info("A debugger is attached: no time-out counts while it is.");
         }
         debugger::go_on(pid);
         Ok(())
