@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use http::{Method, Request};
+use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::config::LocalSettings;
+use crate::client::{self, Client};
 use crate::examples;
-use crate::host::DEFAULT_PORT;
+use crate::output;
 
 /// How long an answer may take: as long as a function may run unless somebody says otherwise.
 const PATIENCE: Duration = Duration::from_mins(30);
@@ -69,20 +67,14 @@ pub fn run(args: &InvokeArgs) -> ExitCode {
 }
 
 async fn invoke(args: &InvokeArgs) -> Result<bool, String> {
-    let port = match args.port {
-        Some(port) => port,
-        None => LocalSettings::read(&args.script_root.join("local.settings.json"), &mut Vec::new())
-            .map_err(|error| error.to_string())?
-            .host
-            .port
-            .unwrap_or(DEFAULT_PORT),
-    };
-    let app = own(port, Method::GET, "app", Bytes::new()).await?;
+    let client = Client::new(client::port(args.port, &args.script_root)?, PATIENCE);
+    let app = client.own(Method::GET, "/app", Bytes::new()).await?;
     let functions = app["functions"].as_array().cloned().unwrap_or_default();
     let Some(name) = &args.function else {
         for function in &functions {
             let name = function["name"].as_str().unwrap_or_default();
-            println!("{name}: {}", examples::names(&args.script_root, name).join(", "));
+            let examples = examples::names(&args.script_root, name).join(", ");
+            output::print(&format!("{name}: {examples}\n"))?;
         }
         return Ok(true);
     };
@@ -105,9 +97,9 @@ async fn invoke(args: &InvokeArgs) -> Result<bool, String> {
     let name = function["name"].as_str().unwrap_or_default();
     let content = content(args, name)?;
     match Way::of(function) {
-        Way::Request => request(args, port, function, &content).await,
-        Way::Send(entity) => send(port, entity, content).await.map(|()| true),
-        Way::Call => call(port, name, content).await.map(|()| true),
+        Way::Request => request(args, &client, function, &content).await,
+        Way::Send(entity) => send(&client, entity, content).await.map(|()| true),
+        Way::Call => call(&client, name, content).await.map(|()| true),
     }
 }
 
@@ -164,7 +156,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-async fn request(args: &InvokeArgs, port: u16, function: &Value, content: &Value) -> Result<bool, String> {
+async fn request(args: &InvokeArgs, client: &Client, function: &Value, content: &Value) -> Result<bool, String> {
     let method = args.method.as_deref().or(content["method"].as_str());
     let method = method
         .or(function["methods"][0].as_str())
@@ -180,7 +172,7 @@ async fn request(args: &InvokeArgs, port: u16, function: &Value, content: &Value
         Some(path) => return Err(format!("its route is {path}: say which with --path")),
         None => return Err("it has no route".to_owned()),
     };
-    let mut request = Request::builder().method(method.as_str()).uri(address(port, &path));
+    let mut request = Request::builder().method(method.as_str()).uri(client.address(&path));
     let mut typed = false;
     for (name, value) in content["headers"].as_object().into_iter().flatten() {
         typed |= name.eq_ignore_ascii_case("content-type");
@@ -198,31 +190,29 @@ async fn request(args: &InvokeArgs, port: u16, function: &Value, content: &Value
         request = request.header("content-type", "application/json");
     }
     let request = request.body(Full::from(body)).map_err(|error| error.to_string())?;
-    let (status, body) = exchange(port, request).await?;
+    let (status, body) = client.exchange(request).await?;
     eprintln!("{method} {path}: {status}");
-    println!("{}", String::from_utf8_lossy(&body));
+    output::print(&format!("{}\n", String::from_utf8_lossy(&body)))?;
     Ok(!status.is_client_error() && !status.is_server_error())
 }
 
-async fn send(port: u16, entity: &str, content: Value) -> Result<(), String> {
+async fn send(client: &Client, entity: &str, content: Value) -> Result<(), String> {
     let messages = match content {
         Value::Null => return Err("say which message: --body, --example or --data-file".to_owned()),
         Value::Array(messages) => messages,
         message => vec![message],
     };
     let count = messages.len();
-    own(
-        port,
-        Method::POST,
-        &format!("servicebus/{entity}"),
-        Value::Array(messages).to_string().into(),
-    )
-    .await?;
-    println!("Sent {count} to {entity}. The console of devhost shows what comes of it.");
-    Ok(())
+    let path = format!("/servicebus/{entity}");
+    client
+        .own(Method::POST, &path, Value::Array(messages).to_string().into())
+        .await?;
+    output::print(&format!(
+        "Sent {count} to {entity}. The console of devhost shows what comes of it.\n"
+    ))
 }
 
-async fn call(port: u16, name: &str, content: Value) -> Result<(), String> {
+async fn call(client: &Client, name: &str, content: Value) -> Result<(), String> {
     let inputs = match content {
         Value::Array(inputs) => inputs,
         one => vec![one],
@@ -231,51 +221,13 @@ async fn call(port: u16, name: &str, content: Value) -> Result<(), String> {
         // A message of an example stands for its body: only that reaches a function called by hand.
         let input = text(input.get("body").unwrap_or(&input["input"]));
         let body = json!({"input": input}).to_string();
-        own(port, Method::POST, &format!("functions/{name}"), body.into()).await?;
+        client
+            .own(Method::POST, &format!("/functions/{name}"), body.into())
+            .await?;
     }
-    println!("Called {name}. The console of devhost shows what comes of it.");
-    Ok(())
-}
-
-fn address(port: u16, path: &str) -> String {
-    format!("http://127.0.0.1:{port}{path}")
-}
-
-/// Asks one of the host's own addresses.
-async fn own(port: u16, method: Method, path: &str, body: Bytes) -> Result<Value, String> {
-    let request = Request::builder()
-        .method(method)
-        .uri(address(port, &format!("/_devhost/{path}")))
-        .body(Full::new(body))
-        .map_err(|error| error.to_string())?;
-    let (status, body) = exchange(port, request).await?;
-    let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-    if status.is_success() {
-        return Ok(answer);
-    }
-    Err(match answer["message"].as_str() {
-        Some(message) => message.to_owned(),
-        None => format!("port {port} answers {status}: is it a devhost?"),
-    })
-}
-
-async fn exchange(port: u16, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let exchanged = async {
-        let response = client.request(request).await.map_err(|error| {
-            if error.is_connect() {
-                format!("no devhost listens on port {port}: start it, or name its port with --port")
-            } else {
-                error.to_string()
-            }
-        })?;
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.map_err(|error| error.to_string())?;
-        Ok((head.status, body.to_bytes()))
-    };
-    tokio::time::timeout(PATIENCE, exchanged)
-        .await
-        .unwrap_or_else(|_| Err(format!("no answer from port {port} within {PATIENCE:?}")))
+    output::print(&format!(
+        "Called {name}. The console of devhost shows what comes of it.\n"
+    ))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@
 pub mod admin;
 pub mod check;
 pub mod cli;
+mod client;
 pub mod config;
 mod connection;
 pub mod console;
@@ -35,6 +36,7 @@ pub mod invocation;
 pub mod invoke;
 pub mod keys;
 pub mod new;
+mod output;
 pub mod queues;
 pub mod servicebus;
 pub mod servicebus_trigger;

@@ -7,22 +7,21 @@ mod support;
 use serde_json::json;
 use support::{App, Host};
 
-/// What the command ends with: success, standard output, standard error.
-async fn invoke(app: &App, host: &Host, arguments: &[&str]) -> (bool, String, String) {
-    let port = host.port.to_string();
-    let port = if arguments.contains(&"--port") {
-        vec![]
-    } else {
-        vec!["--port", &port]
-    };
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_devhost"))
+fn command(app: &App, host: &Host, arguments: &[&str]) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_devhost"));
+    command
         .args(["invoke", "--script-root"])
         .arg(app.path())
-        .args(arguments)
-        .args(port)
-        .output()
-        .await
-        .unwrap();
+        .args(arguments);
+    if !arguments.contains(&"--port") {
+        command.args(["--port", &host.port.to_string()]);
+    }
+    command
+}
+
+/// What the command ends with: success, standard output, standard error.
+async fn invoke(app: &App, host: &Host, arguments: &[&str]) -> (bool, String, String) {
+    let output = command(app, host, arguments).output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
@@ -104,4 +103,17 @@ async fn what_cannot_be_called_is_said() {
     let (done, answer, _) = invoke(&app, &host, &[]).await;
     assert!(done);
     assert_eq!(answer, "process: \n");
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_is_no_error() {
+    let app = App::new().queue("process", "things", json!({}));
+    let host = app.start().await;
+    for arguments in [&[][..], &["process", "--body", "one"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(&app, &host, arguments).stdout(writer).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.stderr, b"");
+    }
 }

@@ -162,16 +162,8 @@ fn locate(executable: &str, directory: &Path) -> PathBuf {
 mod tests {
     use super::super::HostJson;
     use super::*;
-    use crate::testing::TempDir;
+    use crate::testing::{TempDir, host_json as parse, with_handler as with};
     use serde_json::{Value, json};
-
-    fn parse(json: Value, root: &Path) -> Result<HostJson, ConfigError> {
-        HostJson::parse(json, root, &Settings::default(), &mut Vec::new())
-    }
-
-    fn with(handler: &Value) -> Value {
-        json!({"version": "2.0", "customHandler": handler})
-    }
 
     /// Vector 23.
     #[test]

@@ -314,15 +314,8 @@ impl ServiceBusOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{host_json as parse, with_handler as with};
     use serde_json::json;
-
-    fn parse(json: Value, root: &Path) -> Result<HostJson, ConfigError> {
-        HostJson::parse(json, root, &Settings::default(), &mut Vec::new())
-    }
-
-    fn with(handler: &Value) -> Value {
-        json!({"version": "2.0", "customHandler": handler})
-    }
 
     #[test]
     fn defaults_are_the_hosts() {

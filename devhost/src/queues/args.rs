@@ -5,9 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
-use crate::config::LocalSettings;
-use crate::host::DEFAULT_PORT;
-
 /// The options of `queues`.
 #[derive(Debug, Clone, Args)]
 pub struct QueuesArgs {
@@ -132,18 +129,6 @@ impl State {
             Self::Deferred => "deferred",
             Self::Deadletter => "deadletter",
         }
-    }
-}
-
-impl QueuesArgs {
-    /// The port of the host.
-    pub fn port(&self) -> Result<u16, String> {
-        if let Some(port) = self.port {
-            return Ok(port);
-        }
-        let file = self.script_root.join("local.settings.json");
-        let settings = LocalSettings::read(&file, &mut Vec::new()).map_err(|error| error.to_string())?;
-        Ok(settings.host.port.unwrap_or(DEFAULT_PORT))
     }
 }
 

@@ -1,17 +1,22 @@
 //! `devhost queues`: what lies in the queues of a host that runs, from the command line.
 
 mod args;
-mod client;
 mod print;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 pub use args::QueuesArgs;
 use args::{Action, SendArgs};
-use client::Client;
+use http::Method;
 use serde_json::{Map, Value, json};
+
+use crate::client::{self, Client};
+use crate::output;
+
+/// How long a host may take. Deleting or sending again a hundred thousand messages takes it some seconds.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Does what is asked. What goes wrong is said on standard error.
 pub fn run(args: &QueuesArgs) -> ExitCode {
@@ -19,14 +24,10 @@ pub fn run(args: &QueuesArgs) -> ExitCode {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(answer(args)));
+        .and_then(|runtime| runtime.block_on(answer(args)))
+        .and_then(|text| output::print(&text));
     match done {
-        Ok(text) => match std::io::stdout().lock().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
+        Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("{reason}");
             ExitCode::FAILURE
@@ -35,22 +36,25 @@ pub fn run(args: &QueuesArgs) -> ExitCode {
 }
 
 async fn answer(args: &QueuesArgs) -> Result<String, String> {
-    let client = Client::new(args.port()?);
+    let client = Client::new(client::port(args.port, &args.script_root)?, PATIENCE);
+    let ask =
+        async |method, path: &str, body: String| client.told(method, &format!("/servicebus{path}"), body.into()).await;
+    let get = async |path: &str| ask(Method::GET, path, String::new()).await;
     let (answer, words) = match args.action.as_ref().unwrap_or(&Action::List) {
         Action::List => {
-            let answer = client.get("").await?;
+            let answer = get("").await?;
             let words = print::entities(&answer);
             (answer, words)
         }
         Action::Peek(peek) => {
             let query = format!("state={}&skip={}&count={}", peek.state.name(), peek.skip, peek.count);
-            let answer = client.get(&format!("{}/messages?{query}", path(&peek.entity))).await?;
+            let answer = get(&format!("{}/messages?{query}", path(&peek.entity))).await?;
             let words = print::messages(&answer);
             (answer, words)
         }
         Action::Purge { entity, state } => {
             let path = format!("{}/messages?state={}", path(entity), state.name());
-            let answer = client.delete(&path).await?;
+            let answer = ask(Method::DELETE, &path, String::new()).await?;
             let words = format!("Deleted: {}.\n", answer["purged"]);
             (answer, words)
         }
@@ -60,12 +64,12 @@ async fn answer(args: &QueuesArgs) -> Result<String, String> {
             } else {
                 json!({"sequenceNumbers": numbers})
             };
-            let answer = client.post(&format!("{}/resubmit", path(entity)), &which).await?;
+            let answer = ask(Method::POST, &format!("{}/resubmit", path(entity)), which.to_string()).await?;
             let words = format!("Resubmitted: {}.\n", answer["resubmitted"]);
             (answer, words)
         }
         Action::Send(send) => {
-            let answer = client.post(&path(&send.entity), &message(send)?).await?;
+            let answer = ask(Method::POST, &path(&send.entity), message(send)?.to_string()).await?;
             let words = format!("Sent: {}.\n", print::numbers(&answer["sequenceNumbers"]));
             (answer, words)
         }
