@@ -8,6 +8,7 @@
 //! id, limits, readiness, problems, …) is in the edge, one layer around each.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod deliveries;
 mod examples;
 mod http;
 mod openapi;

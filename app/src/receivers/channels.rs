@@ -3,7 +3,7 @@
 use super::{email, vault, webhooks::check_url};
 use crate::{App, Error, Page, Work};
 use inventory_domain::{
-    Check, Conflict, Refusal,
+    Check,
     account::Secret,
     channel::{ALERT_EVENTS, Channel, ChannelChanges, ChannelFilter, ChannelKind, NewChannel},
     delivery::{Delivery, DisabledReason},
@@ -14,7 +14,6 @@ use inventory_store::{
     receivers::{self as store, Content, Receiver, Resource},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use uuid::Uuid;
 
 const RESOURCE: Resource = Resource::Channels;
@@ -220,13 +219,5 @@ pub async fn delete(work: &mut Work, id: i64, version: Option<i64>) -> Result<Ch
 
 /// Sends a channel a message for trying it out.
 pub async fn test(work: &mut Work, id: i64) -> Result<Delivery, Error> {
-    let receiver = store::lock(work, RESOURCE, id, None).await?;
-    if !receiver.enabled {
-        let detail = format!("channel {id} is switched off");
-        return Err(Refusal::conflict(Conflict::ReceiverDisabled, detail).into());
-    }
-    let data = json!({ "channel_id": id, "name": receiver.name });
-    let delivery = super::test(work, &receiver, &data).await?;
-    store::audit_test(work, &receiver, "channels_test", &delivery)?;
-    Ok(delivery)
+    super::test(work, RESOURCE, id, "channel", "channels_test").await
 }

@@ -25,15 +25,16 @@ pub(crate) use work::{Works, prune, refresh};
 
 use crate::{App, Error, Page, Work};
 use inventory_domain::{
+    Conflict, Refusal,
     delivery::Delivery,
     event::{Event, EventType},
 };
-use inventory_store::{notifications, receivers::Receiver};
+use inventory_store::{notifications, receivers};
 pub use inventory_store::{
     notifications::{DeliveryFilter, SORTING as DELIVERIES_SORTING},
     receivers::{Resource, SORTING},
 };
-use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 /// A page of deliveries.
@@ -53,14 +54,27 @@ pub async fn redeliver(work: &mut Work, resource: Resource, id: i64, action: &'s
     Ok(delivery)
 }
 
-/// Sends an event that nobody else is told, so that whoever has set the receiver up sees it arrive.
-async fn test<T: Serialize>(work: &mut Work, receiver: &Receiver, data: &T) -> Result<Delivery, Error> {
+/// Sends an event that nobody else is told, so that whoever has set the receiver up sees it arrive. `noun`: what the receiver is.
+async fn test(
+    work: &mut Work,
+    resource: Resource,
+    id: i64,
+    noun: &str,
+    action: &'static str,
+) -> Result<Delivery, Error> {
+    let receiver = receivers::lock(work, resource, id, None).await?;
+    if !receiver.enabled {
+        let detail = format!("{noun} {id} is switched off");
+        return Err(Refusal::conflict(Conflict::ReceiverDisabled, detail).into());
+    }
+    let data = json!({ format!("{noun}_id"): id, "name": receiver.name });
     let event_id = Uuid::now_v7();
-    let subject = receiver.resource.subject(receiver.id);
+    let subject = resource.subject(id);
     let event_type = EventType::ReceiverTest;
-    let event = Event::new(event_id, event_type, &subject, work.now(), data);
+    let event = Event::new(event_id, event_type, &subject, work.now(), &data);
     let body = serde_json::to_string(&event).map_err(|_| Error::Internal)?;
-    let delivery = notifications::add(work, receiver, event_id, event_type.as_str(), &body).await?;
+    let delivery = notifications::add(work, &receiver, event_id, event_type.as_str(), &body).await?;
     work.has_deliveries();
+    receivers::audit_test(work, &receiver, action, &delivery)?;
     Ok(delivery)
 }

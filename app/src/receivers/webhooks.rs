@@ -3,7 +3,7 @@
 use super::{outbound::Refused, vault};
 use crate::{App, Error, Page, Work};
 use inventory_domain::{
-    Conflict, Refusal,
+    Refusal,
     account::Rotation,
     channel::ChannelKind,
     delivery::{Delivery, EventPattern},
@@ -192,13 +192,5 @@ pub async fn delete(work: &mut Work, id: i64, version: Option<i64>) -> Result<We
 
 /// Sends a webhook an event for trying it out.
 pub async fn test(work: &mut Work, id: i64) -> Result<Delivery, Error> {
-    let receiver = store::lock(work, RESOURCE, id, None).await?;
-    if !receiver.enabled {
-        let detail = format!("webhook {id} is switched off");
-        return Err(Refusal::conflict(Conflict::ReceiverDisabled, detail).into());
-    }
-    let data = json!({ "webhook_id": id, "name": receiver.name });
-    let delivery = super::test(work, &receiver, &data).await?;
-    store::audit_test(work, &receiver, "webhooks_test", &delivery)?;
-    Ok(delivery)
+    super::test(work, RESOURCE, id, "webhook", "webhooks_test").await
 }
