@@ -134,6 +134,13 @@ impl Server {
         command.envs(self.environment());
         Ok(command)
     }
+
+    /// `psql` on this database: no questions, no decoration, no going on after an error.
+    pub(super) fn psql(&self) -> Result<Command, Failure> {
+        let mut psql = self.command("psql")?;
+        psql.args(["-X", "-q", "--no-password", "-v", "ON_ERROR_STOP=1"]);
+        Ok(psql)
+    }
 }
 
 /// A program of PostgreSQL's that needs no server.
@@ -162,9 +169,8 @@ pub(super) async fn run(mut command: Command, name: &str, timeout: Duration) -> 
 
 /// Has `psql` execute a script that a command line would show to everybody.
 pub(crate) async fn feed(server: &Server, script: &str) -> Result<(), Failure> {
-    let mut psql = server.command("psql")?;
-    psql.args(["-X", "-q", "--no-password", "-v", "ON_ERROR_STOP=1", "-f", "-"])
-        .stdin(Stdio::piped());
+    let mut psql = server.psql()?;
+    psql.args(["-f", "-"]).stdin(Stdio::piped());
     let mut child = psql
         .spawn()
         .map_err(|error| Failure::Internal(format!("psql: {error}")))?;

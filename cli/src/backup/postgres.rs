@@ -76,11 +76,8 @@ pub(super) async fn restore(server: &Server, file: &Path, overwrite: bool) -> Re
     let mut reading = reading
         .spawn()
         .map_err(|error| Failure::Internal(format!("pg_restore: {error}")))?;
-    let mut writing = server.command("psql")?;
-    writing
-        .args(["-X", "-q", "--no-password", "-v", "ON_ERROR_STOP=1", "-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
+    let mut writing = server.psql()?;
+    writing.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut writing = writing
         .spawn()
         .map_err(|error| Failure::Internal(format!("psql: {error}")))?;
@@ -180,17 +177,7 @@ pub(super) async fn drop_scratch(server: &Server) -> Result<(), Failure> {
 
 /// Executes one statement of ours and gives what it says.
 async fn ask(server: &Server, statement: &str) -> Result<String, Failure> {
-    let mut psql = server.command("psql")?;
-    psql.args([
-        "-X",
-        "-q",
-        "-A",
-        "-t",
-        "--no-password",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-c",
-        statement,
-    ]);
+    let mut psql = server.psql()?;
+    psql.args(["-A", "-t", "-c", statement]);
     run(psql, "psql", STATEMENT_TIMEOUT).await
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use std::{
     fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
+    path::Path,
 };
 use steps::{Steps, Taken};
 
@@ -53,16 +54,14 @@ pub(crate) async fn run(
     crate::package::read(&package, crate::package::HANDLER)?;
     let package = package.to_string_lossy().into_owned();
     let mut steps = Steps::new(&arguments.repository, arguments.dry_run)?;
-    let commit = steps.ask("git", &["rev-parse", "HEAD"]).await?;
+    let commit = steps.ask(Path::new("git"), &["rev-parse", "HEAD"]).await?;
     let release: String = commit.chars().take(12).collect();
     steps.set("ENVIRONMENT", environment);
 
     if !arguments.without_infrastructure {
         infrastructure(&mut steps, arguments, environment).await?;
     }
-    let facts = steps
-        .ask(".azuredevops/scripts/terraform", &["output", environment])
-        .await?;
+    let facts = steps.ask_script("terraform", &["output", environment]).await?;
     let facts = Facts::read(&facts)?;
     if let Some(url) = url {
         steps.set("DATABASE_URL", url);
@@ -236,10 +235,7 @@ impl Deployment<'_> {
         } = &self.facts;
         let slot = self.arguments.slot.as_str();
         let gone = steps
-            .ask(
-                ".azuredevops/scripts/roll-back",
-                &[resource_group, app, slot, &self.package_url()],
-            )
+            .ask_script("roll-back", &[resource_group, app, slot, &self.package_url()])
             .await;
         match gone {
             Ok(outcome) => outcome.lines().last().unwrap_or("failed").to_owned(),

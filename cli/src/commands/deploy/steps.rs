@@ -26,6 +26,8 @@ pub(super) struct Taken {
 #[derive(Debug)]
 pub(super) struct Steps {
     repository: PathBuf,
+    /// This program.
+    inventory: PathBuf,
     environment: Vec<(&'static str, OsString)>,
     is_rehearsal: bool,
     pub(super) taken: Vec<Taken>,
@@ -43,13 +45,14 @@ impl Steps {
             )));
         }
         // Scripts call `inventory`: that is this program.
-        let program = std::env::current_exe().map_err(|error| Failure::Internal(error.to_string()))?;
-        let before = program.parent().map(Path::to_path_buf).into_iter();
+        let inventory = std::env::current_exe().map_err(|error| Failure::Internal(error.to_string()))?;
+        let before = inventory.parent().map(Path::to_path_buf).into_iter();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(before.chain(std::env::split_paths(&path)))
             .map_err(|error| Failure::Input(format!("PATH: {error}")))?;
         Ok(Self {
             repository,
+            inventory,
             environment: vec![("PATH", path)],
             is_rehearsal,
             taken: Vec::new(),
@@ -63,36 +66,39 @@ impl Steps {
 
     /// Runs a script of the pipelines.
     pub(super) async fn script(&mut self, name: &str, arguments: &[&str]) -> Result<(), Failure> {
-        let program = self.repository.join(SCRIPTS).join(name);
-        self.take(name, program, arguments).await
+        self.take(name, self.script_path(name), arguments).await
     }
 
     /// Runs this program.
     pub(super) async fn inventory(&mut self, arguments: &[&str]) -> Result<(), Failure> {
-        let program = std::env::current_exe().map_err(|error| Failure::Internal(error.to_string()))?;
         let name = arguments.first().copied().unwrap_or_default();
-        self.take(name, program, arguments).await
+        self.take(name, self.inventory.clone(), arguments).await
+    }
+
+    /// What a script of the pipelines prints.
+    pub(super) async fn ask_script(&self, name: &str, arguments: &[&str]) -> Result<String, Failure> {
+        self.ask(&self.script_path(name), arguments).await
     }
 
     /// What a program prints; it is asked also in a rehearsal, since it changes nothing.
-    pub(super) async fn ask(&self, program: &str, arguments: &[&str]) -> Result<String, Failure> {
-        let path = Path::new(program);
-        let mut command = if path.parent() == Some(Path::new(SCRIPTS)) {
-            self.command(&self.repository.join(path), arguments)
-        } else {
-            self.command(path, arguments)
-        };
-        let output = command
+    pub(super) async fn ask(&self, program: &Path, arguments: &[&str]) -> Result<String, Failure> {
+        let shown = program.display();
+        let output = self
+            .command(program, arguments)
             .stderr(Stdio::inherit())
             .output()
             .await
-            .map_err(|error| Failure::Input(format!("{program}: {error}")))?;
+            .map_err(|error| Failure::Input(format!("{shown}: {error}")))?;
         if !output.status.success() {
-            return Err(Failure::Refused(format!("{program} {} failed", arguments.join(" "))));
+            return Err(Failure::Refused(format!("{shown} {} failed", arguments.join(" "))));
         }
         String::from_utf8(output.stdout)
             .map(|text| text.trim().to_owned())
-            .map_err(|_| Failure::Internal(format!("{program} printed no text")))
+            .map_err(|_| Failure::Internal(format!("{shown} printed no text")))
+    }
+
+    fn script_path(&self, name: &str) -> PathBuf {
+        self.repository.join(SCRIPTS).join(name)
     }
 
     async fn take(&mut self, name: &str, program: PathBuf, arguments: &[&str]) -> Result<(), Failure> {
