@@ -60,7 +60,7 @@ pub struct StartArgs {
     /// The address to listen on.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub address: IpAddr,
-    /// The port on which Service Bus SDKs can send (AMQP 1.0, no TLS); 0: any free one.
+    /// The port on which Service Bus SDKs can send and receive (AMQP 1.0, no TLS); 0: any free one.
     #[arg(long, default_value_t = DEFAULT_AMQP_PORT)]
     pub amqp_port: u16,
     /// The port on which Service Bus's REST operations can send (no TLS); 0: any free one; without it there is none.

@@ -14,6 +14,7 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 use time::macros::datetime;
+use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
 /// A target: its name, which is also its corpus' folder, and what it is.
@@ -48,19 +49,48 @@ pub fn amqp(bytes: &[u8]) {
         }
         state.0.clone()
     };
-    // A client that goes away ends a connection, well or not.
-    drop(runtime.block_on(serve_halves(
-        bytes,
-        tokio::io::sink(),
-        broker,
-        AmqpOptions::default(),
-        CancellationToken::new(),
-    )));
+    runtime.block_on(async {
+        let (mut client, server) = tokio::io::duplex(READ_BYTES);
+        let served = serve_halves(
+            server,
+            tokio::io::sink(),
+            broker.clone(),
+            AmqpOptions::default(),
+            CancellationToken::new(),
+        );
+        let sent = async {
+            for piece in bytes.chunks(READ_BYTES) {
+                if client.write_all(piece).await.is_err() {
+                    break;
+                }
+                // The broker is at hand again: what was asked of it so far has been answered, as it is for a real client.
+                drop(broker.cancel_scheduled("q", &[0]).await);
+            }
+            drop(client);
+        };
+        // A client that goes away ends a connection, well or not.
+        drop(tokio::join!(served, sent));
+    });
 }
+
+/// How much of what a client sends comes at once.
+const READ_BYTES: usize = 512;
 
 fn broker() -> Broker {
     let broker = Broker::open(Path::new(":memory:"), Entities::default()).expect("a broker");
-    broker.ensure_queue("q", QueueOptions::default()).expect("a queue");
+    for queue in ["q", "orders"] {
+        broker.ensure_queue(queue, QueueOptions::default()).expect("a queue");
+    }
+    let options = QueueOptions {
+        requires_session: true,
+        ..QueueOptions::default()
+    };
+    broker.ensure_queue("sessions", options).expect("a queue");
+    for subscription in ["all", "ruled"] {
+        broker
+            .ensure_subscription("inventory-events", subscription, QueueOptions::default())
+            .expect("a subscription");
+    }
     broker
 }
 

@@ -101,7 +101,7 @@ async fn start(args: StartArgs, console: Console) -> ExitCode {
     console.info(format_args!("Listening on port {}.", host.port()));
     if let Some(port) = host.amqp_port() {
         console.info(format_args!(
-            "Service Bus SDKs can send to port {port} (UseDevelopmentEmulator=true)."
+            "Service Bus SDKs can use port {port} (UseDevelopmentEmulator=true)."
         ));
     }
     if let Some(port) = host.rest_port() {

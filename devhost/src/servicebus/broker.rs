@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 
+use serde_json::Map;
+use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::directory::{Directory, EntityInfo, Kind};
-use super::engine::{Answer, Command, Engine, Existing, QueueKey, Settlement, Wanted};
+use super::engine::{Answer, Command, Engine, Existing, QueueKey, Settlement, Want, Wanted};
 use super::entities::Entities;
 use super::error::BrokerError;
 use super::message::{BrokerMessage, Delivery, Envelope, MessageState, Peeked};
@@ -28,8 +30,8 @@ pub(super) const PROPERTIES_BYTES_MAX: usize = 64 * 1024;
 /// case. Clones share one broker; its thread ends when the last of them is dropped.
 #[derive(Debug, Clone)]
 pub struct Broker {
-    commands: mpsc::Sender<Command>,
-    directory: Arc<Directory>,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) directory: Arc<Directory>,
 }
 
 impl Broker {
@@ -155,19 +157,13 @@ impl Broker {
     /// The entity is a queue, `topic/Subscriptions/name`, or either with `/$deadletterqueue`. When the future is
     /// dropped no message stays locked and no delivery is counted.
     pub async fn receive(&self, entity: &str, max: usize) -> Result<Vec<Delivery>, BrokerError> {
-        let queue = self.receivable(entity)?;
-        let (answer, receiver) = oneshot::channel();
-        let mut pending = PendingReceive {
-            receiver,
-            commands: self.commands.clone(),
-            queue,
-        };
-        self.command(Command::Receive {
-            queue,
+        let want = Want {
             max: max.max(1),
-            answer,
-        })?;
-        (&mut pending.receiver).await.unwrap_or(Err(BrokerError::Stopped))
+            bytes_max: usize::MAX,
+            wait: true,
+            session: None,
+        };
+        self.receive_wanted(entity, want).await
     }
 
     /// Whether messages can be received from an entity in the way that a receiver wants to: with sessions or without.
@@ -198,12 +194,17 @@ impl Broker {
     /// Gives locked messages back, to be delivered again at once; after the queue's maximum of deliveries they go to
     /// its dead-letter queue. The messages of a dead-letter queue may be given back for ever.
     pub async fn abandon(&self, entity: &str, tokens: &[Uuid]) -> Result<(), BrokerError> {
-        self.settle(entity, tokens, Settlement::Abandon).await
+        let changes = Map::new();
+        self.settle(entity, tokens, Settlement::Abandon { changes }).await
     }
 
-    /// Holds locked messages for another lock duration from now.
-    pub async fn renew(&self, entity: &str, tokens: &[Uuid]) -> Result<(), BrokerError> {
-        self.settle(entity, tokens, Settlement::Renew).await
+    /// Holds locked messages for another lock duration from now: until when.
+    ///
+    /// With [`BrokerError::LockLost`] the other locks are prolonged all the same.
+    pub async fn renew(&self, entity: &str, tokens: &[Uuid]) -> Result<OffsetDateTime, BrokerError> {
+        let queue = self.receivable(entity)?;
+        let tokens = tokens.to_vec();
+        self.ask(|answer| Command::Renew { queue, tokens, answer }).await
     }
 
     /// Moves locked messages to the dead-letter queue.
@@ -214,38 +215,23 @@ impl Broker {
         reason: &str,
         description: &str,
     ) -> Result<(), BrokerError> {
-        if self.receivable(entity)?.dead_letter {
-            return Err(BrokerError::Invalid(
-                "A dead-letter queue has no dead-letter queue.".to_owned(),
-            ));
-        }
         let settlement = Settlement::DeadLetter {
             reason: reason.to_owned(),
             description: description.to_owned(),
+            changes: Map::new(),
         };
         self.settle(entity, tokens, settlement).await
     }
 
     /// Puts locked messages aside: whoever wants them later must know their sequence numbers.
     pub async fn defer(&self, entity: &str, tokens: &[Uuid]) -> Result<(), BrokerError> {
-        if self.receivable(entity)?.dead_letter {
-            return Err(BrokerError::Invalid(
-                "Messages of a dead-letter queue cannot be deferred here.".to_owned(),
-            ));
-        }
-        self.settle(entity, tokens, Settlement::Defer).await
+        let changes = Map::new();
+        self.settle(entity, tokens, Settlement::Defer { changes }).await
     }
 
     /// Locks messages that were put aside: all of them or, if one is not there, none.
     pub async fn receive_deferred(&self, entity: &str, sequence_numbers: &[i64]) -> Result<Vec<Delivery>, BrokerError> {
-        let queue = self.receivable(entity)?;
-        let sequences = sequence_numbers.to_vec();
-        self.ask(|answer| Command::ReceiveDeferred {
-            queue,
-            sequences,
-            answer,
-        })
-        .await
+        self.receive_deferred_of(entity, sequence_numbers, None).await
     }
 
     /// Shows messages without touching them, in the order of their sequence numbers; scheduled ones in the order of their
@@ -365,7 +351,7 @@ impl Broker {
         }
     }
 
-    fn receivable(&self, entity: &str) -> Result<QueueKey, BrokerError> {
+    pub(super) fn receivable(&self, entity: &str) -> Result<QueueKey, BrokerError> {
         match self.directory.find(entity)? {
             (info, _) if info.kind == Kind::Topic => Err(BrokerError::Invalid(format!(
                 "'{entity}' is a topic: receive from a subscription."
@@ -382,27 +368,21 @@ impl Broker {
     }
 
     async fn settle(&self, entity: &str, tokens: &[Uuid], settlement: Settlement) -> Result<(), BrokerError> {
-        let queue = self.receivable(entity)?;
         if tokens.is_empty() {
             return Ok(());
         }
-        let tokens = tokens.to_vec();
-        self.ask(|answer| Command::Settle {
-            queue,
-            tokens,
-            settlement,
-            answer: Some(answer),
-        })
-        .await
+        self.begin_settle(entity, tokens.to_vec(), settlement)?
+            .await
+            .unwrap_or(Err(BrokerError::Stopped))
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, BrokerError> {
+    pub(super) async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, BrokerError> {
         let (answer, receiver) = oneshot::channel();
         self.command(command(answer))?;
         receiver.await.unwrap_or(Err(BrokerError::Stopped))
     }
 
-    fn command(&self, command: Command) -> Result<(), BrokerError> {
+    pub(super) fn command(&self, command: Command) -> Result<(), BrokerError> {
         self.commands.send(command).map_err(|_| BrokerError::Stopped)
     }
 }
@@ -441,29 +421,4 @@ fn envelope(info: &EntityInfo, message: BrokerMessage) -> Result<Envelope, Broke
         });
     }
     Ok(envelope)
-}
-
-/// Sees to it that messages which arrive after the receiver has given up are given back.
-struct PendingReceive {
-    receiver: oneshot::Receiver<Result<Vec<Delivery>, BrokerError>>,
-    commands: mpsc::Sender<Command>,
-    queue: QueueKey,
-}
-
-impl Drop for PendingReceive {
-    fn drop(&mut self) {
-        // From here on the engine sees that nobody waits; what it sent before is still in the channel.
-        self.receiver.close();
-        if let Ok(Ok(messages)) = self.receiver.try_recv() {
-            let tokens = messages.iter().map(|message| message.lock_token).collect();
-            let settlement = Settlement::Return;
-            // If the engine has gone, so have the locks.
-            let _ = self.commands.send(Command::Settle {
-                queue: self.queue,
-                tokens,
-                settlement,
-                answer: None,
-            });
-        }
-    }
 }

@@ -43,6 +43,18 @@ pub enum BrokerError {
         /// How many tokens the call named.
         asked: usize,
     },
+    /// The hold on a session has run out, or never was. Its messages are available again.
+    #[error("The lock on the session '{0}' has expired or was never given.")]
+    SessionLockLost(String),
+    /// Somebody else is busy with the session.
+    #[error("The requested session '{0}' cannot be accepted. It may be locked by another receiver.")]
+    SessionCannotBeLocked(String),
+    /// The subscription has a rule of that name.
+    #[error("The rule '{0}' exists already.")]
+    RuleExists(String),
+    /// The subscription has no rule of that name.
+    #[error("The messaging entity '{0}' could not be found: there is no such rule.")]
+    NoSuchRule(String),
     /// Too many messages come in at once.
     #[error(
         "The request was terminated because the namespace is being throttled. Error code: 50009. Please wait 2 seconds and try \

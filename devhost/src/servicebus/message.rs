@@ -1,5 +1,6 @@
 //! Messages: as they are sent, as they are stored, as they are delivered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -76,6 +77,17 @@ pub enum MessageState {
     Deferred,
     /// In the dead-letter queue.
     DeadLettered,
+}
+
+/// A receiver's hold on a session: its messages, those that come later too, are for this receiver alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionLock {
+    /// The session.
+    pub id: Arc<str>,
+    /// What proves the hold.
+    pub token: Uuid,
+    /// When the hold runs out, if it is not renewed.
+    pub locked_until: OffsetDateTime,
 }
 
 /// A look at messages that changes nothing.
@@ -216,6 +228,13 @@ impl From<BrokerMessage> for Envelope {
             dead_letter: DeadLetter::default(),
         }
     }
+}
+
+/// The stored properties of a message, with some of its own set anew.
+pub(super) fn with_changes(properties: &str, changes: &Map<String, Value>) -> String {
+    let mut properties: StoredText = serde_json::from_str(properties).unwrap_or_default();
+    properties.application_properties.extend(changes.clone());
+    serde_json::to_string(&properties).unwrap_or_default()
 }
 
 /// Puts a stored message together again.

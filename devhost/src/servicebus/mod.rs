@@ -3,7 +3,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `broker` | the API: send, receive under a lock, settle |
+//! | `broker`, `receiving` | the API: send, receive under a lock, settle |
 //! | `engine` | the one thread that owns all state, and its rounds of group commit |
 //! | `queue` | one queue in memory: what is ready, locked, put aside, about to expire, and in which sessions |
 //! | `storage` | the SQLite file |
@@ -24,6 +24,7 @@ mod message;
 mod options;
 mod path;
 mod queue;
+mod receiving;
 mod rest;
 mod rules;
 mod storage;
@@ -34,7 +35,7 @@ pub use amqp::{AmqpOptions, Throttle, serve_amqp};
 pub use broker::Broker;
 pub use entities::Entities;
 pub use error::BrokerError;
-pub use message::{BrokerMessage, Delivery, MessageState, Peeked, PeekedMessage};
+pub use message::{BrokerMessage, Delivery, MessageState, Peeked, PeekedMessage, SessionLock};
 pub use options::{EntityCounts, QueueOptions};
 pub use rest::serve_rest;
 pub use rules::{CorrelationFilter, Filter, Rule};

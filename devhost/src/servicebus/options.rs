@@ -37,6 +37,9 @@ pub struct QueueOptions {
     /// action take comes once; each rule with an action makes a copy of its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Of a subscription: whether its last rule was taken away, so that it takes no message.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub takes_nothing: bool,
     /// The largest message (body and properties), in bytes.
     pub max_message_bytes: usize,
 }
@@ -55,7 +58,19 @@ impl Default for QueueOptions {
             forward_to: None,
             forward_dead_letters_to: None,
             rules: Vec::new(),
+            takes_nothing: false,
             max_message_bytes: 1024 * 1024,
+        }
+    }
+}
+
+impl QueueOptions {
+    /// The rules of a subscription, the one that every subscription begins with included.
+    pub(super) fn effective_rules(&self) -> Vec<Rule> {
+        if self.rules.is_empty() && !self.takes_nothing {
+            vec![Rule::everything()]
+        } else {
+            self.rules.clone()
         }
     }
 }

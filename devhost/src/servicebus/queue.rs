@@ -1,6 +1,6 @@
 //! One queue in memory: numbers and times only; the contents stay in the file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -21,7 +21,8 @@ pub(super) struct Entry {
 #[derive(Debug)]
 struct Lock {
     entry: Entry,
-    until: i64,
+    /// `None`: as long as the receiver holds the message's session.
+    until: Option<i64>,
 }
 
 /// A queue, a subscription, or the dead-letter queue of either.
@@ -46,6 +47,8 @@ struct Sessions {
     by_id: HashMap<Arc<str>, Session>,
     /// The sessions that can be given out, by the first message of each.
     free: BTreeMap<i64, Arc<str>>,
+    /// When which hold on a session runs out.
+    lapsing: BTreeMap<(i64, Uuid), Arc<str>>,
 }
 
 /// While a message of a session is with a receiver, nobody gets another one: messages of a session are handled in their
@@ -57,6 +60,16 @@ struct Session {
     taken: usize,
     /// Its key in `free`.
     free: Option<i64>,
+    /// A receiver that has the session as a whole, with what comes to it later too.
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: Uuid,
+    until: i64,
+    /// The tokens of its messages that the receiver has.
+    locked: HashSet<Uuid>,
 }
 
 impl Sessions {
@@ -66,7 +79,7 @@ impl Sessions {
         if let Some(first) = session.free.take() {
             self.free.remove(&first);
         }
-        if session.taken > 0 {
+        if session.taken > 0 || session.held.is_some() {
             return;
         }
         match session.ready.first() {
@@ -101,7 +114,8 @@ impl Queue {
     }
 
     /// Whether [`Queue::take_first`] has something to give.
-    pub(super) fn has_ready(&self) -> bool {
+    #[cfg(test)]
+    fn has_ready(&self) -> bool {
         match &self.sessions {
             None => !self.ready.is_empty(),
             Some(sessions) => !sessions.free.is_empty(),
@@ -139,6 +153,12 @@ impl Queue {
             (Some(sessions), Some(id)) => *sessions.by_id.get(id)?.ready.first()?,
             _ => *self.ready.first_key_value()?.0,
         };
+        self.take(sequence)
+    }
+
+    /// Takes out the first available message of a session.
+    pub(super) fn take_in_session(&mut self, id: &str) -> Option<Entry> {
+        let sequence = *self.sessions.as_ref()?.by_id.get(id)?.ready.first()?;
         self.take(sequence)
     }
 
@@ -185,28 +205,159 @@ impl Queue {
         }
     }
 
+    /// Locks a message that was taken out. One of a session that is held is locked as long as that.
     pub(super) fn lock(&mut self, entry: Entry, token: Uuid, until: i64) {
-        self.lapsing.insert((until, token));
+        let until = if let Some(held) = self.held_mut(entry.session.as_deref()) {
+            held.locked.insert(token);
+            None
+        } else {
+            self.lapsing.insert((until, token));
+            Some(until)
+        };
         self.locks.insert(token, Lock { entry, until });
+    }
+
+    /// Undoes [`Queue::unlock`], for `until` where the lock is the message's own.
+    pub(super) fn lock_again(&mut self, entry: Entry, token: Uuid, until: i64) {
+        self.change_session(&entry, |session| session.taken += 1);
+        self.lock(entry, token, until);
     }
 
     /// Ends a lock that still holds; the caller decides what becomes of the message.
     pub(super) fn unlock(&mut self, token: Uuid, now: i64) -> Option<Entry> {
-        if self.locks.get(&token)?.until <= now {
+        if self.locked_until(self.locks.get(&token)?) <= now {
             return None;
         }
         let lock = self.locks.remove(&token)?;
-        self.lapsing.remove(&(lock.until, token));
+        match lock.until {
+            Some(until) => {
+                self.lapsing.remove(&(until, token));
+            }
+            None => {
+                if let Some(held) = self.held_mut(lock.entry.session.as_deref()) {
+                    held.locked.remove(&token);
+                }
+            }
+        }
         self.forget(&lock.entry);
         Some(lock.entry)
+    }
+
+    fn locked_until(&self, lock: &Lock) -> i64 {
+        lock.until.unwrap_or_else(|| {
+            let held = self.held(lock.entry.session.as_deref());
+            held.map_or(i64::MIN, |held| held.until)
+        })
+    }
+
+    fn held(&self, session: Option<&str>) -> Option<&Held> {
+        self.sessions.as_ref()?.by_id.get(session?)?.held.as_ref()
+    }
+
+    fn held_mut(&mut self, session: Option<&str>) -> Option<&mut Held> {
+        self.sessions.as_mut()?.by_id.get_mut(session?)?.held.as_mut()
+    }
+
+    /// Gives a session as a whole to one receiver: a named one, with or without messages, or the first that has some.
+    /// `None`: somebody is busy with it, or there is none.
+    pub(super) fn hold_session(&mut self, id: Option<&str>, token: Uuid, until: i64) -> Option<Arc<str>> {
+        let sessions = self.sessions.as_mut()?;
+        let id: Arc<str> = match id {
+            Some(id) => {
+                let busy = |session: &Session| session.taken > 0 || session.held.is_some();
+                if sessions.by_id.get(id).is_some_and(busy) {
+                    return None;
+                }
+                id.into()
+            }
+            None => Arc::clone(sessions.free.first_key_value()?.1),
+        };
+        sessions.change(&id, |session| {
+            session.held = Some(Held {
+                token,
+                until,
+                locked: HashSet::new(),
+            });
+        });
+        sessions.lapsing.insert((until, token), Arc::clone(&id));
+        Some(id)
+    }
+
+    /// Whether a receiver still has a session.
+    pub(super) fn holds_session(&self, id: &str, token: Uuid, now: i64) -> bool {
+        self.held(Some(id))
+            .is_some_and(|held| held.token == token && held.until > now)
+    }
+
+    /// Prolongs the hold on a session, if it still holds.
+    pub(super) fn renew_session(&mut self, id: &str, token: Uuid, now: i64, until: i64) -> bool {
+        if !self.holds_session(id, token, now) {
+            return false;
+        }
+        let Some(sessions) = &mut self.sessions else {
+            return false;
+        };
+        let Some(held) = sessions.by_id.get_mut(id).and_then(|session| session.held.as_mut()) else {
+            return false;
+        };
+        sessions.lapsing.remove(&(held.until, token));
+        held.until = until;
+        sessions.lapsing.insert((until, token), id.into());
+        true
+    }
+
+    /// Ends the hold on a session. The caller decides what becomes of the messages that the receiver had.
+    pub(super) fn release_session(&mut self, id: &str, token: Uuid) -> Vec<Entry> {
+        if self.held(Some(id)).is_none_or(|held| held.token != token) {
+            return Vec::new();
+        }
+        let Some(sessions) = &mut self.sessions else {
+            return Vec::new();
+        };
+        let id: Arc<str> = id.into();
+        let mut held = None;
+        sessions.change(&id, |session| held = session.held.take());
+        let Some(held) = held else { return Vec::new() };
+        sessions.lapsing.remove(&(held.until, token));
+        let mut entries = Vec::with_capacity(held.locked.len());
+        for token in held.locked {
+            if let Some(lock) = self.locks.remove(&token) {
+                self.forget(&lock.entry);
+                entries.push(lock.entry);
+            }
+        }
+        entries.sort_unstable_by_key(|entry| entry.sequence);
+        entries
+    }
+
+    /// Ends one hold on a session that has run out.
+    pub(super) fn take_lapsed_session(&mut self, now: i64) -> Option<Vec<Entry>> {
+        let ((until, token), id) = self.sessions.as_ref()?.lapsing.first_key_value()?;
+        if *until > now {
+            return None;
+        }
+        let (token, id) = (*token, Arc::clone(id));
+        Some(self.release_session(&id, token))
+    }
+
+    /// The sessions that have messages nobody has settled, by name.
+    pub(super) fn session_ids(&self) -> Vec<Arc<str>> {
+        let Some(sessions) = &self.sessions else {
+            return Vec::new();
+        };
+        let has_messages = |session: &Session| session.taken > 0 || !session.ready.is_empty();
+        let with_messages = sessions.by_id.iter().filter(|(_, session)| has_messages(session));
+        let mut ids: Vec<_> = with_messages.map(|(id, _)| Arc::clone(id)).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Prolongs a lock that still holds.
     pub(super) fn renew(&mut self, token: Uuid, now: i64, until: i64) -> bool {
         match self.locks.get_mut(&token) {
-            Some(lock) if lock.until > now => {
-                self.lapsing.remove(&(lock.until, token));
-                lock.until = until;
+            Some(Lock { until: Some(old), .. }) if *old > now => {
+                self.lapsing.remove(&(*old, token));
+                *old = until;
                 self.lapsing.insert((until, token));
                 true
             }
@@ -239,7 +390,12 @@ impl Queue {
     pub(super) fn next_event(&self) -> Option<i64> {
         let expiry = self.expiring.first().map(|(at, _)| *at);
         let lapse = self.lapsing.first().map(|(at, _)| *at);
-        [expiry, lapse].into_iter().flatten().min()
+        let session = self
+            .sessions
+            .as_ref()
+            .and_then(|sessions| sessions.lapsing.first_key_value());
+        let session = session.map(|((at, _), _)| *at);
+        [expiry, lapse, session].into_iter().flatten().min()
     }
 
     /// Ready and locked messages in their order, from a sequence number on, with the ends of their locks.
@@ -252,7 +408,7 @@ impl Queue {
             (Some(lock), Some(entry)) if lock.entry.sequence > entry.sequence => {
                 ready.next().map(|entry| (entry, None))
             }
-            (Some(_), _) => locked.next().map(|lock| (&lock.entry, Some(lock.until))),
+            (Some(_), _) => locked.next().map(|lock| (&lock.entry, Some(self.locked_until(lock)))),
             (None, _) => ready.next().map(|entry| (entry, None)),
         })
     }
@@ -397,6 +553,53 @@ mod tests {
         assert_eq!(b.sequence, 2);
         queue.forget(&b);
         assert_eq!(sequence(queue.take_first()), Some(4));
+    }
+
+    #[test]
+    fn a_session_that_is_held_is_with_its_holder_until_that_ends() {
+        let mut queue = Queue::with_sessions();
+        for (n, session) in [(1, "a"), (2, "b"), (3, "a")] {
+            queue.add(in_session(n, session));
+        }
+        let (hold, one) = (Uuid::new_v4(), Uuid::new_v4());
+        assert_eq!(queue.hold_session(None, hold, 100).as_deref(), Some("a"));
+        assert_eq!(queue.hold_session(Some("a"), Uuid::new_v4(), 100), None, "it is taken");
+        assert_eq!(sequence(queue.take_first()), Some(2), "others get other sessions");
+        assert!(!queue.has_ready());
+        let first = queue.take_in_session("a").expect("it has messages");
+        queue.lock(first, one, 1);
+        assert!(queue.renew_session("a", hold, 50, 200));
+        assert!(!queue.renew(one, 50, 300), "it has no lock of its own");
+        assert_eq!(
+            queue.list(0).next().map(|(entry, until)| (entry.sequence, until)),
+            Some((1, Some(200)))
+        );
+        let first = queue.unlock(one, 150).expect("held with its session");
+        queue.add(first);
+        assert!(!queue.has_ready(), "held without messages in hand, too");
+        let first = queue.take_in_session("a").expect("given back");
+        queue.lock(first, one, 1);
+        assert_eq!(queue.take_lapsed_session(199), None);
+        assert_eq!(queue.next_event(), Some(200));
+        assert_eq!(queue.unlock(one, 200), None, "over at its time");
+        let back = queue.take_lapsed_session(200).expect("it ran out");
+        assert_eq!(back.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1]);
+        assert!(!queue.holds_session("a", hold, 0));
+        back.into_iter().for_each(|entry| queue.add(entry));
+        assert_eq!(sequence(queue.take_first()), Some(1));
+    }
+
+    #[test]
+    fn a_named_session_can_be_held_before_it_has_messages() {
+        let mut queue = Queue::with_sessions();
+        let hold = Uuid::new_v4();
+        assert_eq!(queue.hold_session(None, hold, 100), None);
+        assert_eq!(queue.hold_session(Some("a"), hold, 100).as_deref(), Some("a"));
+        queue.add(in_session(1, "a"));
+        assert!(!queue.has_ready() && queue.session_ids() == ["a".into()]);
+        assert_eq!(sequence(queue.take_in_session("a")), Some(1));
+        assert_eq!(queue.release_session("a", Uuid::new_v4()), [], "not its holder");
+        assert!(queue.holds_session("a", hold, 99));
     }
 
     #[test]

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Result, named_params, params};
+use serde_json::{Map, Value};
 
 use super::directory::{EntityInfo, Kind};
 use super::error::BrokerError;
-use super::message::{DeadLetter, Envelope, restore};
+use super::message::{DeadLetter, Envelope, restore, with_changes};
 use super::options::QueueOptions;
 use super::queue::Entry;
 
 /// The version of the tables below.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// Times are microseconds since the Unix epoch. A scheduled message of a topic belongs to the topic; when its time has come
 /// it is copied to the subscriptions.
@@ -60,6 +61,16 @@ CREATE TABLE seen (
 CREATE INDEX seen_until ON seen (until);
 CREATE TABLE sequence (next INTEGER NOT NULL) STRICT;
 INSERT INTO sequence VALUES (1);
+";
+
+/// What receivers keep with a session. Since version 3.
+const SESSIONS: &str = "
+CREATE TABLE session_states (
+    entity INTEGER NOT NULL REFERENCES entities (id),
+    session TEXT NOT NULL,
+    state BLOB NOT NULL,
+    PRIMARY KEY (entity, session)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Version 1 knew neither sessions nor messages put aside or forwarded.
@@ -157,21 +168,23 @@ impl Storage {
             0 => {
                 connection.execute_batch(SCHEMA)?;
                 connection.execute_batch(MESSAGES)?;
-                connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
             1 => {
                 connection.execute_batch(FROM_1_BEGIN)?;
                 connection.execute_batch(MESSAGES)?;
                 connection.execute_batch(FROM_1_END)?;
-                connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
-            SCHEMA_VERSION => {}
+            2 | SCHEMA_VERSION => {}
             other => {
                 return Err(BrokerError::Storage(format!(
                     "{} is of version {other}, this program knows version {SCHEMA_VERSION}",
                     path.display()
                 )));
             }
+        }
+        if version < SCHEMA_VERSION {
+            connection.execute_batch(SESSIONS)?;
+            connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         }
         connection.execute_batch("COMMIT")?;
         let mut storage = Self {
@@ -432,6 +445,58 @@ impl Storage {
         self.connection
             .prepare_cached("UPDATE messages SET state = 'deferred', delivery_count = ? WHERE sequence = ?")?
             .execute(params![delivery_count, sequence])?;
+        Ok(())
+    }
+
+    /// Sets some of a message's own properties. `Ok(false)`, and nothing is changed, if they would have more than
+    /// `bytes_max` bytes then.
+    pub(super) fn change_properties(
+        &mut self,
+        sequence: i64,
+        changes: &Map<String, Value>,
+        bytes_max: usize,
+    ) -> Result<bool> {
+        self.begin()?;
+        let properties: Option<String> = self
+            .connection
+            .prepare_cached("SELECT properties FROM messages WHERE sequence = ?")?
+            .query_row([sequence], |row| row.get(0))
+            .optional()?;
+        let Some(properties) = properties else { return Ok(true) };
+        let properties = with_changes(&properties, changes);
+        if properties.len() > bytes_max {
+            return Ok(false);
+        }
+        self.connection
+            .prepare_cached("UPDATE messages SET properties = ? WHERE sequence = ?")?
+            .execute(params![properties, sequence])?;
+        Ok(true)
+    }
+
+    /// What receivers have kept with a session.
+    pub(super) fn session_state(&self, entity: i64, session: &str) -> Result<Option<Vec<u8>>> {
+        self.connection
+            .prepare_cached("SELECT state FROM session_states WHERE entity = ? AND session = ?")?
+            .query_row(params![entity, session], |row| row.get(0))
+            .optional()
+    }
+
+    /// Keeps something with a session, or nothing any more.
+    pub(super) fn set_session_state(&mut self, entity: i64, session: &str, state: Option<&[u8]>) -> Result<()> {
+        self.begin()?;
+        match state {
+            Some(state) => self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO session_states (entity, session, state) VALUES (?, ?, ?)
+                     ON CONFLICT (entity, session) DO UPDATE SET state = excluded.state",
+                )?
+                .execute(params![entity, session, state])?,
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM session_states WHERE entity = ? AND session = ?")?
+                .execute(params![entity, session])?,
+        };
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! One connection: one task that reads frames, keeps the sessions, and settles messages when the broker has them on
 //! disk.
 
-use std::collections::HashMap;
+mod receiving;
+
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::time::Duration;
 
@@ -25,11 +27,16 @@ use super::options::{AmqpOptions, Throttle};
 use super::session::{Delivery, Session, SessionError, condition};
 use super::value::{Value, field};
 use crate::servicebus::{Broker, BrokerError};
+use receiving::Pulled;
 
 /// The highest channel: how many sessions a connection may have. Node's SDK makes one for each link.
 const CHANNEL_MAX: u16 = 1_023;
 /// Nothing more is read while so many bytes of messages are on their way to the disk.
 const UNDER_WAY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Nothing more is read while so many bytes wait to be read by the peer.
+const OUT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What a request may cost until its answer is there, in bytes.
+const REQUEST_BYTES: usize = 1024 * 1024;
 /// What a message under way takes beyond its content, in bytes.
 const MESSAGE_BYTES_OVERHEAD: usize = 512;
 /// How often links are looked at whose token may have run out, or that may have been idle for too long.
@@ -64,6 +71,7 @@ pub(crate) async fn serve_halves(
     }
     let mut connection = Connection::new(broker, options);
     let ended = connection.run(&mut reader, &mut writer, &mut buffer, &shutdown).await;
+    connection.give_back_unsent();
     // Whatever is left to say, above all why the connection is closed.
     let farewell = timeout(PATIENCE, writer.write_all(&connection.out)).await;
     ended.and(farewell?)
@@ -83,7 +91,16 @@ enum Done {
     Answered {
         node: Node,
         reply_to: Option<String>,
+        bytes: usize,
         answer: Bytes,
+    },
+    /// The broker has done what a receiver said of a message, or has not.
+    Settled {
+        session: SessionId,
+        delivery_id: u32,
+        settled: bool,
+        outcome: Value,
+        result: Result<(), BrokerError>,
     },
 }
 
@@ -104,6 +121,10 @@ struct Connection {
     sessions: HashMap<u16, Session>,
     serial: u64,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// What receivers wait for.
+    pulls: FuturesUnordered<BoxFuture<'static, Pulled>>,
+    /// The links that may want messages: channel and handle.
+    wanting: BTreeSet<(u16, u32)>,
     under_way_bytes: usize,
     peer_frame_bytes_max: u32,
     /// How often the peer wants to hear from us.
@@ -123,6 +144,8 @@ impl Connection {
             sessions: HashMap::new(),
             serial: 0,
             under_way: FuturesUnordered::new(),
+            pulls: FuturesUnordered::new(),
+            wanting: BTreeSet::new(),
             under_way_bytes: 0,
             peer_frame_bytes_max: 512,
             heartbeat: None,
@@ -143,12 +166,13 @@ impl Connection {
         let mut links = interval(LINKS_CHECK.min(self.link_idle_max / 2).max(Duration::from_millis(1)));
         links.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_closed {
-            let reads = !leaving && self.under_way_bytes < UNDER_WAY_BYTES_MAX;
+            let reads = !leaving && self.may_read();
             if reads {
                 self.take_frames(buffer);
                 if self.is_closed {
                     break;
                 }
+                self.start_pulls();
             }
             if leaving && self.under_way.is_empty() {
                 self.close("amqp:connection:forced", "The Service Bus listener is shutting down.");
@@ -166,10 +190,11 @@ impl Connection {
                     }
                     self.conclude(all);
                 }
+                Some(pulled) = self.pulls.next(), if !leaving && !self.pulls.is_empty() => self.on_pulled(pulled),
                 written = writer.write_buf(&mut self.out), if !self.out.is_empty() => {
                     written?;
                 }
-                read = reader.read_buf(buffer), if reads && self.under_way_bytes < UNDER_WAY_BYTES_MAX => {
+                read = reader.read_buf(buffer), if reads && self.may_read() => {
                     if read? == 0 {
                         // Going without a word is how clients that are killed say goodbye.
                         return Ok(());
@@ -190,9 +215,14 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether there is room for what the peer may want next.
+    fn may_read(&self) -> bool {
+        self.under_way_bytes < UNDER_WAY_BYTES_MAX && self.out.len() < OUT_BYTES_MAX
+    }
+
     /// Handles the frames that are complete.
     fn take_frames(&mut self, buffer: &mut BytesMut) {
-        while !self.is_closed && self.under_way_bytes < UNDER_WAY_BYTES_MAX {
+        while !self.is_closed && self.may_read() {
             match take_frame(buffer, FrameKind::Amqp) {
                 Ok(Some(frame)) => self.on_frame(frame),
                 Ok(None) => return,
@@ -248,13 +278,15 @@ impl Connection {
                     self.open();
                 }
                 self.put(code::CLOSE, Vec::new());
+                self.sessions.values_mut().for_each(Session::let_all_go);
                 self.is_closed = true;
             }
             _ if !self.is_open => self.close("amqp:not-allowed", "the first frame must be an open"),
             code::BEGIN if frame.channel <= CHANNEL_MAX && !self.sessions.contains_key(&frame.channel) => {
                 self.serial += 1;
                 let bytes_max = self.peer_frame_bytes_max.min(FRAME_BYTES_MAX);
-                let session = Session::begin(frame.channel, self.serial, &fields, bytes_max, &mut self.out);
+                let broker = self.broker.clone();
+                let session = Session::begin(broker, frame.channel, self.serial, &fields, bytes_max, &mut self.out);
                 self.sessions.insert(frame.channel, session);
             }
             code::BEGIN | code::OPEN => self.close("amqp:not-allowed", "a channel is taken, or opened twice"),
@@ -268,28 +300,41 @@ impl Connection {
             return;
         };
         let out = &mut self.out;
+        let id = SessionId {
+            channel,
+            serial: session.serial,
+        };
         let done = match code {
-            code::ATTACH => session.attach(fields, &self.broker, &self.grants, out),
+            code::ATTACH => match session.attach(fields, &self.grants, out) {
+                Ok(Some(request)) => {
+                    self.wait_for_session(id, request);
+                    Ok(())
+                }
+                other => other.map(|_| ()),
+            },
             code::FLOW => {
-                session.flow(fields, out);
+                if let Some(handle) = session.flow(fields, out) {
+                    self.wanting.insert((channel, handle));
+                }
                 Ok(())
             }
             code::DETACH => session.detach(fields, out),
             code::TRANSFER => match session.transfer(fields, payload, out) {
                 Ok(None) => Ok(()),
                 Ok(Some(delivery)) => {
-                    let session = SessionId {
-                        channel,
-                        serial: session.serial,
-                    };
-                    self.on_delivery(session, delivery);
+                    self.on_delivery(id, delivery);
                     Ok(())
                 }
                 Err(error) => Err(error),
             },
-            // What becomes of our replies does not matter to us.
-            code::DISPOSITION => Ok(()),
+            code::DISPOSITION => {
+                for settling in session.disposition(fields) {
+                    self.on_settling(id, settling);
+                }
+                Ok(())
+            }
             code::END => {
+                session.let_all_go();
                 self.sessions.remove(&channel);
                 put_frame(out, FrameKind::Amqp, channel, code::END, Vec::new(), &[]);
                 Ok(())
@@ -298,7 +343,9 @@ impl Connection {
         };
         if let Err(SessionError(condition, description)) = done {
             tracing::debug!(condition, description, "ending an AMQP session");
-            self.sessions.remove(&channel);
+            if let Some(mut session) = self.sessions.remove(&channel) {
+                session.let_all_go();
+            }
             let fields = vec![error(condition, description)];
             put_frame(&mut self.out, FrameKind::Amqp, channel, code::END, fields, &[]);
         }
@@ -376,11 +423,14 @@ impl Connection {
     fn on_request(&mut self, node: Node, request: Message) {
         let reply_to = request.reply_to().map(ToOwned::to_owned);
         if let Node::Management(entity) = &node {
-            let answer = management::answer(request, entity.clone(), self.broker.clone());
+            let held = self.held_session(entity, &request);
+            let answer = management::answer(request, entity.clone(), held, self.broker.clone());
+            self.under_way_bytes += REQUEST_BYTES;
             let answered = async move {
                 Done::Answered {
                     node,
                     reply_to,
+                    bytes: REQUEST_BYTES,
                     answer: answer.await,
                 }
             };
@@ -411,8 +461,26 @@ impl Connection {
         let mut run: Option<(SessionId, u32, u32)> = None;
         for done in all {
             let (session, delivery_id, settled, result) = match done {
-                Done::Answered { node, reply_to, answer } => {
+                Done::Answered {
+                    node,
+                    reply_to,
+                    bytes,
+                    answer,
+                } => {
+                    self.under_way_bytes -= bytes;
                     self.reply(&node, reply_to.as_deref(), answer);
+                    continue;
+                }
+                Done::Settled {
+                    session,
+                    delivery_id,
+                    settled,
+                    outcome,
+                    result,
+                } => {
+                    if !settled {
+                        self.answer_receiver(session, delivery_id, outcome, result);
+                    }
                     continue;
                 }
                 Done::Sent {

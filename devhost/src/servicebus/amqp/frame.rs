@@ -21,8 +21,11 @@ pub(super) mod code {
     pub(crate) const END: u64 = 0x17;
     pub(crate) const CLOSE: u64 = 0x18;
     pub(crate) const ERROR: u64 = 0x1d;
+    pub(crate) const RECEIVED: u64 = 0x23;
     pub(crate) const ACCEPTED: u64 = 0x24;
     pub(crate) const REJECTED: u64 = 0x25;
+    pub(crate) const RELEASED: u64 = 0x26;
+    pub(crate) const MODIFIED: u64 = 0x27;
     pub(crate) const SASL_MECHANISMS: u64 = 0x40;
     pub(crate) const SASL_INIT: u64 = 0x41;
     pub(crate) const SASL_OUTCOME: u64 = 0x44;

@@ -15,11 +15,11 @@ use crate::servicebus::BrokerMessage;
 /// Service Bus's format of a transfer that carries several messages, each encoded in a data section.
 pub(super) const BATCH_FORMAT: u32 = 0x8001_3700;
 
-const HEADER: u64 = 0x70;
-const MESSAGE_ANNOTATIONS: u64 = 0x72;
-const PROPERTIES: u64 = 0x73;
-const APPLICATION_PROPERTIES: u64 = 0x74;
-const DATA: u64 = 0x75;
+pub(super) const HEADER: u64 = 0x70;
+pub(super) const MESSAGE_ANNOTATIONS: u64 = 0x72;
+pub(super) const PROPERTIES: u64 = 0x73;
+pub(super) const APPLICATION_PROPERTIES: u64 = 0x74;
+pub(super) const DATA: u64 = 0x75;
 const SEQUENCE: u64 = 0x76;
 const VALUE: u64 = 0x77;
 

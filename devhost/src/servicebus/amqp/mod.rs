@@ -1,9 +1,8 @@
-//! The AMQP 1.0 door: Service Bus SDKs send through it, with the connection string of Microsoft's emulator.
+//! The AMQP 1.0 door: Service Bus SDKs send and receive through it, with the connection string of Microsoft's emulator.
 //!
 //! It is written against the specification rather than on top of a client library: the bytes come from anybody, so
 //! nesting, sizes and counts are checked before anything is built from them, and what SDKs expect of Service Bus
-//! beyond the specification (`$cbs`, `$management`, batches) is answered exactly. Sending works; receiving is refused
-//! with a clear error, because messages here go to the functions they trigger.
+//! beyond the specification (`$cbs`, `$management`, batches, sessions, lock tokens) is answered exactly.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -13,11 +12,13 @@
 //! | `node` | what an address means |
 //! | `cbs`, `management` | requests and their answers |
 //! | `grants` | what tokens allow |
-//! | `message`, `json` | messages in the broker's terms |
+//! | `message`, `json`, `outgoing` | messages in the broker's terms, and back |
+//! | `disposition` | what becomes of a message that was received |
 
 mod cbs;
 mod connection;
 mod decode;
+mod disposition;
 mod encode;
 mod frame;
 mod grants;
@@ -28,6 +29,7 @@ mod management;
 mod message;
 mod node;
 mod options;
+mod outgoing;
 mod session;
 mod value;
 

@@ -2,17 +2,22 @@
 //!
 //! Our channel and handle numbers are those of the peer, so there is nothing to translate.
 
-use std::collections::{HashMap, VecDeque};
+mod receiving;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
 use super::frame::{FrameKind, code, error, put_frame};
 use super::grants::Grants;
-use super::link::{CREDIT, IncomingLink, Link, OutgoingLink, Partial};
+use super::link::{CREDIT, IncomingLink, Link, OutgoingLink, Partial, remaining_credit};
 use super::node::Node;
 use super::value::{Value, field};
 use crate::servicebus::{Broker, BrokerError};
+
+use receiving::Unsettled;
+pub(super) use receiving::{PullRequest, SessionRequest, Settling};
 
 /// How many transfer frames the peer may send before it must hear from us.
 const INCOMING_WINDOW: u32 = 8_192;
@@ -20,8 +25,9 @@ const INCOMING_WINDOW: u32 = 8_192;
 const HANDLE_MAX: u32 = 1_023;
 /// The largest request to `$cbs` or `$management`, in bytes. Scheduling takes whole batches.
 const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// How many replies wait for a peer that does not take them.
+/// How many replies wait for a peer that does not take them, and how many bytes they have.
 const REPLIES_MAX: usize = 1_000;
+const REPLIES_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The descriptor of a transaction coordinator as a target.
 const COORDINATOR: u64 = 0x30;
 
@@ -46,6 +52,7 @@ type SessionResult<T> = Result<T, SessionError>;
 
 #[derive(Debug)]
 pub(super) struct Session {
+    broker: Broker,
     channel: u16,
     /// Distinguishes the sessions that have had the same channel.
     pub(super) serial: u64,
@@ -57,12 +64,25 @@ pub(super) struct Session {
     /// The largest frame the peer takes, in bytes.
     frame_bytes_max: u32,
     links: HashMap<u32, Link>,
+    /// The number of the next message we send.
+    next_delivery_id: u32,
+    /// The messages that the peer has and has not settled, by their numbers.
+    unsettled: BTreeMap<u32, Unsettled>,
+    link_serial: u64,
 }
 
 impl Session {
     /// Answers a begin.
-    pub(super) fn begin(channel: u16, serial: u64, fields: &[Value], frame_bytes_max: u32, out: &mut BytesMut) -> Self {
+    pub(super) fn begin(
+        broker: Broker,
+        channel: u16,
+        serial: u64,
+        fields: &[Value],
+        frame_bytes_max: u32,
+        out: &mut BytesMut,
+    ) -> Self {
         let session = Self {
+            broker,
             channel,
             serial,
             next_incoming_id: field(fields, 1).as_u32().unwrap_or(0),
@@ -71,6 +91,9 @@ impl Session {
             peer_window: field(fields, 2).as_u32().unwrap_or(0),
             frame_bytes_max,
             links: HashMap::new(),
+            next_delivery_id: 0,
+            unsettled: BTreeMap::new(),
+            link_serial: 0,
         };
         let fields = vec![
             Value::Ushort(channel),
@@ -88,14 +111,14 @@ impl Session {
     }
 
     /// Answers an attach: with a link, or with one that has no target (or source) and is detached at once, which is
-    /// how a peer is told why it cannot have it.
+    /// how a peer is told why it cannot have it. A session that must be waited for is what it returns; the answer then
+    /// comes by [`Session::session_accepted`].
     pub(super) fn attach(
         &mut self,
         fields: &[Value],
-        broker: &Broker,
         grants: &Grants,
         out: &mut BytesMut,
-    ) -> SessionResult<()> {
+    ) -> SessionResult<Option<SessionRequest>> {
         let name = field(fields, 0).as_str().unwrap_or_default().to_owned();
         let handle = handle(fields, 1)?;
         if handle > HANDLE_MAX || self.links.contains_key(&handle) {
@@ -106,12 +129,7 @@ impl Session {
         }
         let peer_receives = field(fields, 2).as_bool().unwrap_or(false);
         let (source, target) = (field(fields, 5), field(fields, 6));
-        let link = if peer_receives {
-            accept_receiver(name, source, target, field(fields, 3), broker)
-        } else {
-            accept_sender(target, broker, grants)
-        };
-        let mut answer = vec![Value::Null; 11];
+        let mut answer = vec![Value::Null; 14];
         answer[0] = field(fields, 0).clone();
         answer[1] = Value::Uint(handle);
         answer[2] = Value::Bool(!peer_receives);
@@ -122,7 +140,15 @@ impl Session {
         answer[6] = target.clone();
         if peer_receives {
             answer[9] = Value::Uint(0);
+            if let node @ Node::Entity(_) = Node::parse(address(source).unwrap_or_default()) {
+                return Ok(self.attach_receiver(handle, node, fields, answer, grants, out));
+            }
         }
+        let link = if peer_receives {
+            accept_replies(name, source, target, field(fields, 3), &self.broker)
+        } else {
+            accept_sender(target, &self.broker, grants)
+        };
         match link {
             Ok(link) => {
                 if let Link::Incoming(incoming) = &link {
@@ -137,13 +163,17 @@ impl Session {
                     self.grant(handle, out);
                 }
             }
-            Err(refusal) => {
-                answer[if peer_receives { 5 } else { 6 }] = Value::Null;
-                self.put(code::ATTACH, answer, &[], out);
-                self.detach_with(handle, error(refusal.condition, &refusal.description), out);
-            }
+            Err(refusal) => self.refuse(handle, answer, &refusal, out),
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Answers an attach with a link without source or target, and detaches that.
+    fn refuse(&mut self, handle: u32, mut answer: Vec<Value>, refusal: &Refusal, out: &mut BytesMut) {
+        let peer_receives = answer[2].as_bool() == Some(false);
+        answer[if peer_receives { 5 } else { 6 }] = Value::Null;
+        self.put(code::ATTACH, answer, &[], out);
+        self.detach_with(handle, error(refusal.condition, &refusal.description), out);
     }
 
     fn detach_with(&mut self, handle: u32, error: Value, out: &mut BytesMut) {
@@ -153,16 +183,25 @@ impl Session {
             &[],
             out,
         );
-        self.links.insert(handle, Link::Detached);
+        if let Some(Link::Receiver(link)) = self.links.insert(handle, Link::Detached) {
+            self.let_go(handle, *link);
+        }
     }
 
     /// Detaches links that nobody may use any more, or nobody does.
     pub(super) fn check_links(&mut self, grants: &Grants, idle_max: Duration, out: &mut BytesMut) {
         let mut ended = Vec::new();
         for (handle, link) in &self.links {
-            let Link::Incoming(link) = link else { continue };
+            let link = match link {
+                Link::Incoming(link) => link,
+                Link::Receiver(link) if link.attach.is_none() && !grants.allow(&link.node) => {
+                    ended.push((*handle, unauthorized("Listen", &link.node)));
+                    continue;
+                }
+                _ => continue,
+            };
             if !grants.allow(&link.node) {
-                ended.push((*handle, unauthorized(&link.node)));
+                ended.push((*handle, unauthorized("Send", &link.node)));
             } else if matches!(link.node, Node::Entity(_)) && link.used.elapsed() > idle_max {
                 let description = format!("The link has been idle for {} ms.", idle_max.as_millis());
                 ended.push((
@@ -183,7 +222,15 @@ impl Session {
     pub(super) fn detach(&mut self, fields: &[Value], out: &mut BytesMut) -> SessionResult<()> {
         let handle = handle(fields, 0)?;
         match self.links.remove(&handle) {
-            Some(Link::Incoming(_) | Link::Outgoing(_)) => {
+            Some(link @ (Link::Incoming(_) | Link::Outgoing(_) | Link::Receiver(_))) => {
+                if let Link::Receiver(mut link) = link {
+                    // Whoever waits for a session no more must still be told that there was a link.
+                    if let Some(mut answer) = link.attach.take() {
+                        answer[5] = Value::Null;
+                        self.put(code::ATTACH, answer, &[], out);
+                    }
+                    self.let_go(handle, *link);
+                }
                 self.put(
                     code::DETACH,
                     vec![Value::Uint(handle), field(fields, 1).clone()],
@@ -196,7 +243,8 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn flow(&mut self, fields: &[Value], out: &mut BytesMut) {
+    /// The peer's windows and credit. Returns the link by which it may receive more now.
+    pub(super) fn flow(&mut self, fields: &[Value], out: &mut BytesMut) -> Option<u32> {
         let window = field(fields, 1).as_u32().unwrap_or(0);
         let seen = field(fields, 0).as_u32().unwrap_or(0);
         self.peer_window = seen.wrapping_add(window).wrapping_sub(self.next_outgoing_id);
@@ -206,7 +254,7 @@ impl Session {
         if let Some(Link::Outgoing(link)) = handle.and_then(|handle| self.links.get_mut(&handle)) {
             let seen = field(fields, 5).as_u32().unwrap_or(0);
             let credit = field(fields, 6).as_u32().unwrap_or(0);
-            link.credit = seen.wrapping_add(credit).wrapping_sub(link.delivery_count);
+            link.credit = remaining_credit(seen, credit, link.delivery_count);
             if field(fields, 8).as_bool().unwrap_or(false) && link.queue.is_empty() {
                 link.delivery_count = link.delivery_count.wrapping_add(link.credit);
                 link.credit = 0;
@@ -218,12 +266,19 @@ impl Session {
             _ if echo => self.put_flow(None, out),
             _ => {}
         }
+        let receives = handle.filter(|handle| self.receiver_flow(*handle, fields));
         self.pump(out);
+        receives
     }
 
     /// Tells the peer how much it may send: on the session and, with `(handle, delivery count, credit, drain)`, on a
     /// link.
     fn put_flow(&mut self, link: Option<(u32, u32, u32, bool)>, out: &mut BytesMut) {
+        let fields = self.flow_fields(link);
+        self.put(code::FLOW, fields, &[], out);
+    }
+
+    fn flow_fields(&mut self, link: Option<(u32, u32, u32, bool)>) -> Vec<Value> {
         self.incoming_window = INCOMING_WINDOW;
         let mut fields = vec![
             Value::Uint(self.next_incoming_id),
@@ -240,7 +295,7 @@ impl Session {
                 Value::Bool(drain),
             ]);
         }
-        self.put(code::FLOW, fields, &[], out);
+        fields
     }
 
     /// Gives a sender its credit again, if half of it is used.
@@ -276,7 +331,7 @@ impl Session {
         let link = match self.links.get_mut(&handle) {
             Some(Link::Incoming(link)) => link,
             Some(Link::Detached) => return Ok(None),
-            Some(Link::Outgoing(_)) | None => {
+            Some(Link::Outgoing(_) | Link::Receiver(_)) | None => {
                 return Err(SessionError(
                     "amqp:session:unattached-handle",
                     "a transfer to a link that is not there",
@@ -352,6 +407,13 @@ impl Session {
         self.put(code::DISPOSITION, fields, &[], out);
     }
 
+    /// Tells the peer what became of a message that we sent.
+    pub(super) fn settled(&self, delivery_id: u32, state: Value, out: &mut BytesMut) {
+        let id = Value::Uint(delivery_id);
+        let fields = vec![Value::Bool(false), id.clone(), id, Value::Bool(true), state];
+        self.put(code::DISPOSITION, fields, &[], out);
+    }
+
     /// The link on which replies from `node` go, by the address that the request gave, if it gave one.
     pub(super) fn reply_link(&self, node: &Node, address: Option<&str>) -> Option<u32> {
         self.links.iter().find_map(|(handle, link)| match link {
@@ -364,7 +426,8 @@ impl Session {
     pub(super) fn reply(&mut self, handle: u32, message: Bytes, out: &mut BytesMut) {
         if let Some(Link::Outgoing(link)) = self.links.get_mut(&handle) {
             // A peer that asks and never takes the answers gets no more of them.
-            if link.queue.len() < REPLIES_MAX {
+            if link.queue.len() < REPLIES_MAX && link.queued_bytes < REPLIES_BYTES_MAX {
+                link.queued_bytes += message.len();
                 link.queue.push_back(message);
             }
         }
@@ -373,41 +436,68 @@ impl Session {
 
     /// Sends what waits and may be sent.
     fn pump(&mut self, out: &mut BytesMut) {
-        // What a transfer's own fields take of a frame is well below this.
-        let payload_bytes_max = (self.frame_bytes_max as usize).saturating_sub(128).max(128);
-        for (handle, link) in &mut self.links {
-            let Link::Outgoing(link) = link else { continue };
-            while link.credit > 0
-                && let Some(message) = link.queue.front()
-            {
-                let chunks: Vec<&[u8]> = message.chunks(payload_bytes_max).collect();
-                if (self.peer_window as usize) < chunks.len() {
-                    return;
-                }
-                let tag = Bytes::copy_from_slice(&link.delivery_count.to_be_bytes());
-                for (index, chunk) in chunks.iter().enumerate() {
-                    let fields = vec![
-                        Value::Uint(*handle),
-                        Value::Uint(self.next_outgoing_id),
-                        Value::Binary(tag.clone()),
-                        Value::Uint(0),
-                        Value::Bool(link.settled),
-                        Value::Bool(index + 1 < chunks.len()),
-                    ];
-                    put_frame(out, FrameKind::Amqp, self.channel, code::TRANSFER, fields, chunk);
-                }
-                self.next_outgoing_id = self.next_outgoing_id.wrapping_add(chunks.len() as u32);
-                self.peer_window -= chunks.len() as u32;
-                link.credit -= 1;
-                link.delivery_count = link.delivery_count.wrapping_add(1);
-                link.queue.pop_front();
+        let mut links = std::mem::take(&mut self.links);
+        for (handle, link) in &mut links {
+            match link {
+                Link::Outgoing(link) => self.pump_replies(*handle, link, out),
+                Link::Receiver(link) => self.pump_messages(*handle, link, out),
+                Link::Incoming(_) | Link::Detached => {}
             }
         }
+        self.links = links;
+    }
+
+    fn pump_replies(&mut self, handle: u32, link: &mut OutgoingLink, out: &mut BytesMut) {
+        while link.credit > 0
+            && let Some(message) = link.queue.front()
+        {
+            let tag = link.delivery_count.to_be_bytes();
+            if self.put_transfer(handle, &tag, link.settled, message, out).is_none() {
+                return;
+            }
+            link.credit -= 1;
+            link.delivery_count = link.delivery_count.wrapping_add(1);
+            link.queued_bytes -= message.len();
+            link.queue.pop_front();
+        }
+    }
+
+    /// Sends one message, in as many frames as it takes, if the peer's window has room for them: the message's number.
+    fn put_transfer(
+        &mut self,
+        handle: u32,
+        tag: &[u8],
+        settled: bool,
+        message: &[u8],
+        out: &mut BytesMut,
+    ) -> Option<u32> {
+        // What a transfer's own fields take of a frame is well below this.
+        let payload_bytes_max = (self.frame_bytes_max as usize).saturating_sub(128).max(128);
+        let chunks: Vec<&[u8]> = message.chunks(payload_bytes_max).collect();
+        if (self.peer_window as usize) < chunks.len() {
+            return None;
+        }
+        let delivery_id = self.next_delivery_id;
+        for (index, chunk) in chunks.iter().enumerate() {
+            let fields = vec![
+                Value::Uint(handle),
+                Value::Uint(delivery_id),
+                Value::Binary(Bytes::copy_from_slice(tag)),
+                Value::Uint(0),
+                Value::Bool(settled),
+                Value::Bool(index + 1 < chunks.len()),
+            ];
+            put_frame(out, FrameKind::Amqp, self.channel, code::TRANSFER, fields, chunk);
+        }
+        self.next_delivery_id = delivery_id.wrapping_add(1);
+        self.next_outgoing_id = self.next_outgoing_id.wrapping_add(chunks.len() as u32);
+        self.peer_window -= chunks.len() as u32;
+        Some(delivery_id)
     }
 }
 
 /// Why a link is refused.
-struct Refusal {
+pub(super) struct Refusal {
     condition: &'static str,
     description: String,
 }
@@ -421,11 +511,11 @@ impl From<BrokerError> for Refusal {
     }
 }
 
-fn unauthorized(node: &Node) -> Refusal {
+fn unauthorized(claim: &str, node: &Node) -> Refusal {
     Refusal {
         condition: "amqp:unauthorized-access",
         description: format!(
-            "Unauthorized access. 'Send' claim(s) are required to perform this operation. Resource: '{}'.",
+            "Unauthorized access. '{claim}' claim(s) are required to perform this operation. Resource: '{}'.",
             node.entity().unwrap_or_default()
         ),
     }
@@ -434,10 +524,14 @@ fn unauthorized(node: &Node) -> Refusal {
 /// The AMQP condition that SDKs turn into the right exception.
 pub(super) fn condition(error: &BrokerError) -> &'static str {
     match error {
-        BrokerError::NotFound(_) => "amqp:not-found",
+        BrokerError::NotFound(_) | BrokerError::NoSuchRule(_) => "amqp:not-found",
         BrokerError::TooLarge { .. } => "amqp:link:message-size-exceeded",
         BrokerError::Invalid(_) => "amqp:not-allowed",
         BrokerError::NoSuchMessage { .. } => "com.microsoft:message-not-found",
+        BrokerError::LockLost { .. } => "com.microsoft:message-lock-lost",
+        BrokerError::SessionLockLost(_) => "com.microsoft:session-lock-lost",
+        BrokerError::SessionCannotBeLocked(_) => "com.microsoft:session-cannot-be-locked",
+        BrokerError::RuleExists(_) => "com.microsoft:entity-already-exists",
         BrokerError::Busy => "com.microsoft:server-busy",
         _ => "amqp:internal-error",
     }
@@ -460,11 +554,11 @@ fn accept_sender(target: &Value, broker: &Broker, grants: &Grants) -> Result<Lin
     }
     let node = Node::parse(address(target).unwrap_or_default());
     if !grants.allow(&node) {
-        return Err(unauthorized(&node));
+        return Err(unauthorized("Send", &node));
     }
     let message_bytes_max = match &node {
         Node::Entity(entity) => broker.send_options(entity)?.max_message_bytes,
-        Node::Management(entity) => broker.send_options(entity).map(|_| REQUEST_BYTES_MAX)?,
+        Node::Management(entity) => broker.counts(entity).map(|_| REQUEST_BYTES_MAX)?,
         Node::Cbs => REQUEST_BYTES_MAX,
     };
     Ok(Link::Incoming(IncomingLink {
@@ -477,8 +571,8 @@ fn accept_sender(target: &Value, broker: &Broker, grants: &Grants) -> Result<Lin
     }))
 }
 
-/// The peer wants to receive from `source`: replies, as messages are not given out over AMQP.
-fn accept_receiver(
+/// The peer wants to receive replies from `source`.
+fn accept_replies(
     name: String,
     source: &Value,
     target: &Value,
@@ -486,20 +580,8 @@ fn accept_receiver(
     broker: &Broker,
 ) -> Result<Link, Refusal> {
     let node = Node::parse(address(source).unwrap_or_default());
-    match &node {
-        Node::Cbs => {}
-        Node::Management(entity) => {
-            broker.send_options(entity)?;
-        }
-        Node::Entity(entity) => {
-            broker.counts(entity)?;
-            return Err(Refusal {
-                condition: "amqp:not-implemented",
-                description: format!(
-                    "Messages of '{entity}' go to the functions they trigger: SDKs can send here, not receive."
-                ),
-            });
-        }
+    if let Node::Management(entity) = &node {
+        broker.counts(entity)?;
     }
     Ok(Link::Outgoing(OutgoingLink {
         node,
@@ -510,6 +592,7 @@ fn accept_receiver(
         credit: 0,
         delivery_count: 0,
         queue: VecDeque::new(),
+        queued_bytes: 0,
     }))
 }
 

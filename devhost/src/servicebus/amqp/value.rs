@@ -71,6 +71,17 @@ impl Value {
         self.as_u64().and_then(|n| u32::try_from(n).ok())
     }
 
+    /// Any integer of at most 64 bits with a sign.
+    pub(super) fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Byte(n) => Some(i64::from(*n)),
+            Self::Short(n) => Some(i64::from(*n)),
+            Self::Int(n) => Some(i64::from(*n)),
+            Self::Long(n) => Some(*n),
+            other => other.as_u64().and_then(|n| i64::try_from(n).ok()),
+        }
+    }
+
     pub(super) fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),

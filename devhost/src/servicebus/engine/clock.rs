@@ -41,6 +41,16 @@ impl Engine {
                 return Ok(true);
             }
         }
+        if let Some(entries) = entity.active.take_lapsed_session(now) {
+            let key = QueueKey {
+                entity: id,
+                dead_letter: false,
+            };
+            for entry in entries {
+                self.give_back(key, entry)?;
+            }
+            return Ok(true);
+        }
         if let Some(entry) = entity.active.take_expired(now) {
             if entity.info.options.dead_lettering_on_expiration {
                 let key = QueueKey {

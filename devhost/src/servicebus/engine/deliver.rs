@@ -2,62 +2,86 @@
 
 use uuid::Uuid;
 
-use super::{Answer, Engine, Entity, QueueKey, now};
+use super::{Answer, Engine, Entity, QueueKey, SessionKey, Want, now};
 use crate::servicebus::error::BrokerError;
-use crate::servicebus::message::{DeadLetter, Delivery, from_micros, later, never};
+use crate::servicebus::message::{DeadLetter, Delivery, SessionLock, from_micros, later, never};
 use crate::servicebus::queue::{Entry, Queue};
 use crate::servicebus::storage::{ContentRow, Storage};
 
-/// A receiver that waits for messages.
-pub(super) struct Waiter {
-    max: usize,
-    answer: Answer<Vec<Delivery>>,
+/// The most bytes of bodies that are received at once by their sequence numbers, unless it is one message.
+const DEFERRED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A receiver that waits.
+pub(super) enum Waiter {
+    /// For messages.
+    Messages { want: Want, answer: Answer<Vec<Delivery>> },
+    /// For a session that has some.
+    Session { answer: Answer<SessionLock> },
+}
+
+impl Waiter {
+    fn has_gone(&self) -> bool {
+        match self {
+            Self::Messages { answer, .. } => answer.is_closed(),
+            Self::Session { answer } => answer.is_closed(),
+        }
+    }
+}
+
+/// What a receiver gets once the round is durable.
+pub(super) enum Handover {
+    Messages(QueueKey, Answer<Vec<Delivery>>, Result<Vec<Delivery>, BrokerError>),
+    Session(QueueKey, Answer<SessionLock>, SessionLock),
 }
 
 impl Engine {
-    /// Notes that somebody waits for messages.
-    pub(super) fn wait(&mut self, queue: QueueKey, max: usize, answer: Answer<Vec<Delivery>>) {
+    /// Notes that somebody waits.
+    pub(super) fn wait(&mut self, queue: QueueKey, waiter: Waiter) {
         let waiters = self.waiters.entry(queue).or_default();
         // Receivers that gave up while nothing came must not pile up.
-        waiters.retain(|waiter| !waiter.answer.is_closed());
-        waiters.push_back(Waiter { max, answer });
+        waiters.retain(|waiter| !waiter.has_gone());
+        waiters.push_back(waiter);
     }
 
-    /// Locks messages for those who wait.
-    pub(super) fn deliver(&mut self) -> Vec<(Waiter, Result<Delivered, BrokerError>)> {
-        let mut deliveries = Vec::new();
+    /// Locks messages and sessions for those who wait. Who has waited longest comes first, and then waits again behind
+    /// all others: so the functions of the host and receivers from outside share a queue.
+    pub(super) fn deliver(&mut self) -> Vec<Handover> {
+        let mut handovers = Vec::new();
         for (key, waiters) in &mut self.waiters {
             let Some(entity) = self.entities.get_mut(&key.entity) else {
                 continue;
             };
-            while entity.queue(key.dead_letter).has_ready()
-                && let Some(waiter) = waiters.pop_front()
-            {
-                if waiter.answer.is_closed() {
+            for waiter in std::mem::take(waiters) {
+                if waiter.has_gone() {
                     continue;
                 }
-                match lock_messages(entity, &self.storage, key.dead_letter, waiter.max) {
-                    // Rows that somebody deleted from the file by hand.
-                    Ok(messages) if messages.is_empty() => waiters.push_front(waiter),
-                    Ok(messages) => deliveries.push((waiter, Ok(Delivered { queue: *key, messages }))),
-                    Err(error) => deliveries.push((waiter, Err(error.into()))),
+                match serve(entity, &self.storage, *key, waiter) {
+                    Ok(handover) => handovers.push(handover),
+                    Err(waiter) => waiters.push_back(waiter),
                 }
             }
         }
-        deliveries
+        handovers
     }
 
-    /// Gives locked messages to their receiver, or takes them back if it has gone.
-    pub(super) fn hand_over(&mut self, waiter: Waiter, delivered: Result<Delivered, BrokerError>) {
-        let queue = delivered.as_ref().ok().map(|delivered| delivered.queue);
-        let unsent = waiter.answer.send(delivered.map(|delivered| delivered.messages));
-        if let (Some(key), Err(Ok(messages))) = (queue, unsent)
-            && let Some(entity) = self.entities.get_mut(&key.entity)
-        {
-            let queue = entity.queue(key.dead_letter);
-            for message in messages {
-                if let Some(entry) = queue.unlock(message.lock_token, i64::MIN) {
-                    queue.add(entry);
+    /// Gives what was locked to its receiver, or takes it back if that has gone.
+    pub(super) fn hand_over(&mut self, handover: Handover) {
+        match handover {
+            Handover::Messages(key, answer, delivered) => {
+                if let Err(Ok(messages)) = answer.send(delivered)
+                    && let Some(entity) = self.entities.get_mut(&key.entity)
+                {
+                    let queue = entity.queue(key.dead_letter);
+                    for message in messages {
+                        if let Some(entry) = queue.unlock(message.lock_token, i64::MIN) {
+                            queue.add(entry);
+                        }
+                    }
+                }
+            }
+            Handover::Session(key, answer, session) => {
+                if let Err(Ok(session)) = answer.send(Ok(session)) {
+                    self.release_session(key, &SessionKey::from(session));
                 }
             }
         }
@@ -68,16 +92,29 @@ impl Engine {
         &mut self,
         key: QueueKey,
         sequences: &[i64],
+        session: Option<&SessionKey>,
     ) -> rusqlite::Result<Result<Vec<Delivery>, BrokerError>> {
         let Some(entity) = self.entities.get_mut(&key.entity) else {
             return Ok(Err(BrokerError::Stopped));
         };
-        let locked_until = later(now(), entity.info.options.lock_duration);
+        let now = now();
+        let locked_until = later(now, entity.info.options.lock_duration);
+        if let Some(SessionKey { id, token }) = session
+            && !entity.queue(key.dead_letter).holds_session(id, *token, now)
+        {
+            return Ok(Err(BrokerError::SessionLockLost(id.to_string())));
+        }
         let mut entries = Vec::with_capacity(sequences.len());
         let mut missing = Vec::new();
         for sequence in sequences {
             match entity.queue(key.dead_letter).take_deferred(*sequence) {
-                Some(entry) => entries.push(entry),
+                Some(entry) if session.is_none_or(|session| entry.session.as_ref() == Some(&session.id)) => {
+                    entries.push(entry);
+                }
+                Some(other) => {
+                    entity.queue(key.dead_letter).add(other);
+                    missing.push(*sequence);
+                }
                 None => missing.push(*sequence),
             }
         }
@@ -91,41 +128,93 @@ impl Engine {
                 sequence_numbers: missing,
             }));
         }
-        let mut messages = Vec::with_capacity(entries.len());
-        for entry in entries {
+        let mut messages: Vec<Delivery> = Vec::with_capacity(entries.len());
+        let mut bytes = 0;
+        let mut entries = entries.into_iter();
+        while bytes <= DEFERRED_BYTES_MAX
+            && let Some(entry) = entries.next()
+        {
             if let Some(content) = self.storage.read(entry.sequence, usize::MAX)? {
+                bytes += content.message.body.len();
                 messages.push(lock(queue, entry, content, locked_until));
             }
+        }
+        if bytes > DEFERRED_BYTES_MAX && messages.len() > 1 {
+            entries.for_each(|entry| queue.add(entry));
+            for message in messages {
+                if let Some(entry) = queue.unlock(message.lock_token, i64::MIN) {
+                    queue.add(entry);
+                }
+            }
+            return Ok(Err(BrokerError::Invalid(format!(
+                "These messages have more than {DEFERRED_BYTES_MAX} bytes together: ask for fewer at once."
+            ))));
         }
         Ok(Ok(messages))
     }
 }
 
-/// Messages on the way to a receiver.
-pub(super) struct Delivered {
-    queue: QueueKey,
-    messages: Vec<Delivery>,
+/// What a waiter can have now; or it waits on.
+fn serve(entity: &mut Entity, storage: &Storage, key: QueueKey, waiter: Waiter) -> Result<Handover, Waiter> {
+    let now = now();
+    let lock_duration = entity.info.options.lock_duration;
+    let queue = entity.queue(key.dead_letter);
+    match waiter {
+        Waiter::Session { answer } => {
+            let (token, until) = (Uuid::new_v4(), later(now, lock_duration));
+            match queue.hold_session(None, token, until) {
+                Some(id) => {
+                    let locked_until = from_micros(until);
+                    Ok(Handover::Session(
+                        key,
+                        answer,
+                        SessionLock {
+                            id,
+                            token,
+                            locked_until,
+                        },
+                    ))
+                }
+                None => Err(Waiter::Session { answer }),
+            }
+        }
+        Waiter::Messages { want, answer } => {
+            if let Some(SessionKey { id, token }) = &want.session
+                && !queue.holds_session(id, *token, now)
+            {
+                let lost = BrokerError::SessionLockLost(id.to_string());
+                return Ok(Handover::Messages(key, answer, Err(lost)));
+            }
+            match lock_messages(queue, storage, &want, later(now, lock_duration)) {
+                Ok(messages) if messages.is_empty() && want.wait => Err(Waiter::Messages { want, answer }),
+                Ok(messages) => Ok(Handover::Messages(key, answer, Ok(messages))),
+                Err(error) => Ok(Handover::Messages(key, answer, Err(error.into()))),
+            }
+        }
+    }
 }
 
-/// Locks up to `max` messages; on failure none.
+/// Locks messages; on failure none.
 fn lock_messages(
-    entity: &mut Entity,
+    queue: &mut Queue,
     storage: &Storage,
-    dead_letter: bool,
-    max: usize,
+    want: &Want,
+    locked_until: i64,
 ) -> rusqlite::Result<Vec<Delivery>> {
-    let locked_until = later(now(), entity.info.options.lock_duration);
-    let queue = entity.queue(dead_letter);
     let mut messages: Vec<Delivery> = Vec::new();
     let mut last: Option<Entry> = None;
-    while messages.len() < max
-        && let Some(entry) = match &last {
-            None => queue.take_first(),
-            Some(last) => queue.take_next(last),
+    let mut bytes = 0_usize;
+    while messages.len() < want.max
+        && bytes < want.bytes_max
+        && let Some(entry) = match (&want.session, &last) {
+            (Some(session), _) => queue.take_in_session(&session.id),
+            (None, None) => queue.take_first(),
+            (None, Some(last)) => queue.take_next(last),
         }
     {
         match storage.read(entry.sequence, usize::MAX) {
             Ok(Some(content)) => {
+                bytes += content.message.body.len();
                 last = Some(entry.clone());
                 messages.push(lock(queue, entry, content, locked_until));
             }

@@ -10,9 +10,10 @@ mod command;
 mod deliver;
 mod inspect;
 mod send;
+mod sessions;
 mod settle;
 
-pub(super) use command::{Answer, Command, Existing, QueueKey, Settlement, Wanted};
+pub(super) use command::{Answer, Command, Existing, QueueKey, RuleChange, SessionKey, Settlement, Want, Wanted};
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -169,8 +170,8 @@ impl Engine {
         for reply in self.replies.drain(..) {
             reply(done.as_ref().copied());
         }
-        for (waiter, delivered) in deliveries {
-            self.hand_over(waiter, delivered);
+        for handover in deliveries {
+            self.hand_over(handover);
         }
     }
 
@@ -261,16 +262,17 @@ impl Engine {
             } => self.carry_out(healthy, Some(answer), |engine| {
                 engine.cancel_scheduled(entity, &sequences)
             }),
-            Command::Receive { queue, max, answer } => {
-                self.wait(queue, max, answer);
+            Command::Receive { queue, want, answer } => {
+                self.wait(queue, Waiter::Messages { want, answer });
                 Ok(())
             }
             Command::ReceiveDeferred {
                 queue,
                 sequences,
+                session,
                 answer,
             } => self.carry_out(healthy, Some(answer), |engine| {
-                engine.receive_deferred(queue, &sequences)
+                engine.receive_deferred(queue, &sequences, session.as_ref())
             }),
             Command::Settle {
                 queue,
@@ -278,6 +280,75 @@ impl Engine {
                 settlement,
                 answer,
             } => self.carry_out(healthy, answer, |engine| engine.settle(queue, &tokens, &settlement)),
+            other => self.apply_for_receiver(other, healthy),
+        }
+    }
+
+    /// [`Engine::apply`] for what only receivers outside of the host ask for.
+    fn apply_for_receiver(&mut self, command: Command, healthy: bool) -> rusqlite::Result<()> {
+        match command {
+            Command::Renew { queue, tokens, answer } => {
+                self.carry_out_with(healthy, Some(answer), OffsetDateTime::UNIX_EPOCH, |engine| {
+                    Ok(engine.renew(queue, &tokens))
+                })
+            }
+            Command::AcceptSession {
+                queue,
+                id: None,
+                answer,
+            } => {
+                self.wait(queue, Waiter::Session { answer });
+                Ok(())
+            }
+            Command::AcceptSession {
+                queue,
+                id: Some(id),
+                answer,
+            } => {
+                self.accept_named_session(queue, id, answer);
+                Ok(())
+            }
+            Command::RenewSession { queue, session, answer } => {
+                self.carry_out_with(healthy, Some(answer), OffsetDateTime::UNIX_EPOCH, |engine| {
+                    Ok(engine.renew_session(queue, &session))
+                })
+            }
+            Command::ReleaseSession { queue, session } => {
+                self.release_session(queue, &session);
+                Ok(())
+            }
+            Command::SessionState { queue, session, answer } => {
+                self.carry_out(healthy, Some(answer), |engine| engine.session_state(queue, &session))
+            }
+            Command::SetSessionState {
+                queue,
+                session,
+                state,
+                answer,
+            } => self.carry_out(healthy, Some(answer), |engine| {
+                engine.set_session_state(queue, &session, state.as_deref())
+            }),
+            Command::Sessions { queue, answer } => {
+                self.carry_out(healthy, Some(answer), |engine| Ok(Ok(engine.sessions(queue))))
+            }
+            Command::Browse {
+                queue,
+                wanted,
+                session,
+                answer,
+            } => self.carry_out(healthy, Some(answer), |engine| {
+                engine.browse(queue, &wanted, session.as_deref())
+            }),
+            Command::ChangeRules { entity, change, answer } => {
+                self.carry_out(healthy, Some(answer), |engine| engine.change_rules(entity, change))
+            }
+            other => self.apply_by_hand(other, healthy),
+        }
+    }
+
+    /// [`Engine::apply`] for what people do by hand.
+    fn apply_by_hand(&mut self, command: Command, healthy: bool) -> rusqlite::Result<()> {
+        match command {
             Command::Peek {
                 entity,
                 state,
@@ -298,6 +369,8 @@ impl Engine {
             Command::ResubmitAll { entity, before, answer } => {
                 self.carry_out(healthy, Some(answer), |engine| engine.resubmit_all(entity, before))
             }
+            // Each of the three has its own, and hands on the rest.
+            _ => Ok(()),
         }
     }
 
@@ -308,7 +381,18 @@ impl Engine {
         answer: Option<Answer<T>>,
         command: impl FnOnce(&mut Self) -> rusqlite::Result<Result<T, BrokerError>>,
     ) -> rusqlite::Result<()> {
-        let result = if healthy { command(self) } else { Ok(Ok(T::default())) };
+        self.carry_out_with(healthy, answer, T::default(), command)
+    }
+
+    /// [`Engine::carry_out`] for answers without a default.
+    fn carry_out_with<T: Send + 'static>(
+        &mut self,
+        healthy: bool,
+        answer: Option<Answer<T>>,
+        otherwise: T,
+        command: impl FnOnce(&mut Self) -> rusqlite::Result<Result<T, BrokerError>>,
+    ) -> rusqlite::Result<()> {
+        let result = if healthy { command(self) } else { Ok(Ok(otherwise)) };
         let (result, failure) = split(result);
         if let Some(answer) = answer {
             self.replies.push(Box::new(move |round| {

@@ -93,6 +93,9 @@ impl Engine {
             let Some(info) = self.entities.get(&subscription).map(|entity| Arc::clone(&entity.info)) else {
                 continue;
             };
+            if info.options.takes_nothing {
+                continue;
+            }
             if info.options.rules.is_empty() {
                 let sequence = self.storage.allocate();
                 self.arrive(subscription, sequence, now, envelope, limit)?;

@@ -1,10 +1,12 @@
 //! What becomes of messages that a receiver holds.
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Engine, QueueKey, Settlement, now};
+use crate::servicebus::broker::PROPERTIES_BYTES_MAX;
 use crate::servicebus::error::BrokerError;
-use crate::servicebus::message::later;
+use crate::servicebus::message::{from_micros, later};
 use crate::servicebus::queue::Entry;
 
 impl Engine {
@@ -21,20 +23,39 @@ impl Engine {
                 lost += 1;
                 continue;
             };
-            let lock_until = later(now, entity.info.options.lock_duration);
             let queue = entity.queue(key.dead_letter);
-            if let Settlement::Renew = settlement {
-                lost += usize::from(!queue.renew(*token, now, lock_until));
-                continue;
-            }
             let Some(entry) = queue.unlock(*token, now) else {
                 lost += 1;
                 continue;
             };
+            let (Settlement::Abandon { changes }
+            | Settlement::Defer { changes }
+            | Settlement::DeadLetter { changes, .. }) = settlement
+            else {
+                match settlement {
+                    Settlement::Complete => self.storage.delete(entry.sequence)?,
+                    _ => queue.add(entry),
+                }
+                continue;
+            };
+            if !changes.is_empty()
+                && !self
+                    .storage
+                    .change_properties(entry.sequence, changes, PROPERTIES_BYTES_MAX)?
+            {
+                // The message is still its receiver's.
+                if let Some(entity) = self.entities.get_mut(&key.entity) {
+                    let until = later(now, entity.info.options.lock_duration);
+                    entity.queue(key.dead_letter).lock_again(entry, *token, until);
+                }
+                return Ok(Err(BrokerError::Invalid(format!(
+                    "The properties of a message have at most {PROPERTIES_BYTES_MAX} bytes."
+                ))));
+            }
             match settlement {
-                Settlement::Complete => self.storage.delete(entry.sequence)?,
-                Settlement::Abandon => self.give_back(key, entry)?,
-                Settlement::DeadLetter { reason, description } => {
+                Settlement::DeadLetter {
+                    reason, description, ..
+                } => {
                     let delivery_count = entry.delivery_count + 1;
                     self.bury(
                         key,
@@ -47,16 +68,18 @@ impl Engine {
                     )?;
                 }
                 // The messages of a dead-letter queue cannot be put aside; see `Broker::defer`.
-                Settlement::Defer => {
+                Settlement::Defer { .. } => {
                     let entry = Entry {
                         delivery_count: entry.delivery_count + 1,
                         deferred: true,
                         ..entry
                     };
                     self.storage.defer(entry.sequence, entry.delivery_count)?;
-                    queue.add(entry);
+                    if let Some(entity) = self.entities.get_mut(&key.entity) {
+                        entity.active.add(entry);
+                    }
                 }
-                Settlement::Return | Settlement::Renew => queue.add(entry),
+                _ => self.give_back(key, entry)?,
             }
         }
         Ok(if lost == 0 {
@@ -67,6 +90,25 @@ impl Engine {
                 asked: tokens.len(),
             })
         })
+    }
+
+    /// Prolongs locks: until when they hold now.
+    pub(super) fn renew(&mut self, key: QueueKey, tokens: &[Uuid]) -> Result<OffsetDateTime, BrokerError> {
+        let now = now();
+        let Some(entity) = self.entities.get_mut(&key.entity) else {
+            return Err(BrokerError::Stopped);
+        };
+        let until = later(now, entity.info.options.lock_duration);
+        let queue = entity.queue(key.dead_letter);
+        let lost = tokens.iter().filter(|token| !queue.renew(**token, now, until)).count();
+        if lost == 0 {
+            Ok(from_micros(until))
+        } else {
+            Err(BrokerError::LockLost {
+                lost,
+                asked: tokens.len(),
+            })
+        }
     }
 
     /// A delivery came to nothing: the message is available again, or has had its chances.

@@ -110,6 +110,34 @@ impl Rule {
         .try_into()
     }
 
+    /// The rule that a subscription begins with.
+    pub(super) fn everything() -> Self {
+        Self {
+            text: RuleText {
+                name: "$Default".to_owned(),
+                filter: Filter::True,
+                action: None,
+            },
+            predicate: None,
+            action: None,
+        }
+    }
+
+    /// Its name, one of a kind in its subscription.
+    pub(super) fn name(&self) -> &str {
+        &self.text.name
+    }
+
+    /// Which messages it is about.
+    pub(super) fn filter(&self) -> &Filter {
+        &self.text.filter
+    }
+
+    /// What it changes, as it is written.
+    pub(super) fn action(&self) -> Option<&str> {
+        self.text.action.as_deref()
+    }
+
     /// Whether it can be evaluated for a message.
     pub(crate) fn is_about(&self, message: &BrokerMessage) -> bool {
         self.apply(message).is_ok()
