@@ -11,6 +11,7 @@
 //! | a JSON object with `reply` | just that: `status`, `type`, `body` (text, or JSON), `location` |
 //! | a JSON object with `replies` | the one for the called path, in the same form |
 //! | with `slow:<milliseconds>` | as everything else, after that time |
+//! | with `say-json` | as everything else, after a line of JSON that names the invocation |
 //! | everything else | `Outputs` with a response that holds the envelope |
 //!
 //! It listens once the file `ECHO_WAIT_FOR` is there, where that is set. Each envelope is also printed, as one line of JSON after `ENVELOPE `.
@@ -118,6 +119,9 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, Failure> {
         "envelope": envelope,
     });
     println!("ENVELOPE {line}");
+    if envelope["Data"].to_string().contains("say-json") {
+        println!("{}", json!({"message": "said in JSON", "invocation_id": line["id"]}));
+    }
     match script(head.uri.path(), &envelope) {
         Some(script) => scripted(&script),
         None => enveloped(&envelope).await,

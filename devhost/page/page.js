@@ -226,6 +226,9 @@ const fire = (name) =>
     await refresh();
   })();
 
+// As long as the page is open, and nowhere else.
+let enteredKey = "";
+
 function openRun(f) {
   const kind = f.trigger.toLowerCase();
   if (kind === "timertrigger") return fire(f.name);
@@ -234,6 +237,8 @@ function openRun(f) {
   const method = element("select", {}, ...(f.methods?.length ? f.methods : ["GET", "POST", "PUT", "PATCH", "DELETE"]).map((name) => element("option", {}, name)));
   const path = element("input", { value: samplePath(f.route ?? ""), spellcheck: false });
   const headers = element("input", { value: "Content-Type: application/json", spellcheck: false });
+  // Whoever opens the page can be somebody else than the owner of the keys, so it must be entered.
+  const key = element("input", { type: "password", autocomplete: "off", value: enteredKey });
   const body = element("textarea", { spellcheck: false, value: sends ? '{\n  "body": {}\n}' : "" });
   const examples = element("select", {}, element("option", { value: "" }, "(none)"));
   const reply = element("pre", { hidden: true, tabIndex: 0, role: "status" });
@@ -242,7 +247,8 @@ function openRun(f) {
     event.preventDefault();
     try {
       if (http) {
-        said(await request(method.value, path.value, headers.value, body.value));
+        if (f.needsKey) enteredKey = key.value;
+        said(await request(method.value, path.value, headers.value, body.value, f.needsKey ? key.value : ""));
       } else if (sends) {
         const answer = await ask(entityPath(f.sendsTo), "POST", body.value);
         said(`Sent to ${f.sendsTo}: ${answer.sequenceNumbers.length} message(s).`);
@@ -257,7 +263,13 @@ function openRun(f) {
   });
   const label = (text, field) => element("label", {}, text, field);
   const fields = http
-    ? [label("Method ", method), label("Path", path), label("Headers, separated by ;", headers), label("Body", body)]
+    ? [
+        label("Method ", method),
+        label("Path", path),
+        label("Headers, separated by ;", headers),
+        ...(f.needsKey ? [label("Key of the function or of the host", key)] : []),
+        label("Body", body),
+      ]
     : [label(sends ? "Message, or a list of messages" : "Input", body)];
   const choice = element("label", { hidden: true }, "Example ", examples);
   open(
@@ -300,9 +312,10 @@ const samplePath = (route) =>
     return (whole.startsWith("/") ? "/" : "") + value;
   });
 
-async function request(method, path, headers, body) {
+async function request(method, path, headers, body, key) {
   const pairs = headers.split(";").filter((pair) => pair.includes(":"));
   const options = { method, redirect: "manual", headers: pairs.map((pair) => [pair.slice(0, pair.indexOf(":")).trim(), pair.slice(pair.indexOf(":") + 1).trim()]) };
+  if (key) options.headers.push(["x-functions-key", key]);
   if (!["GET", "HEAD"].includes(method)) options.body = body;
   const began = performance.now();
   // A path of this host, whatever is written.

@@ -87,6 +87,9 @@ pub struct StartArgs {
     /// No lines about invocations that succeed.
     #[arg(short, long)]
     pub quiet: bool,
+    /// The console as JSON, an object a line, for tools.
+    #[arg(long)]
+    pub json: bool,
     /// Start the handler anew when its executable changes.
     #[arg(long)]
     pub watch_binary: bool,

@@ -37,6 +37,7 @@ pub mod invoke;
 pub mod keys;
 pub mod new;
 mod output;
+pub mod ports;
 pub mod queues;
 pub mod servicebus;
 pub mod servicebus_trigger;

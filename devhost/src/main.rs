@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use devhost::cli::{CheckArgs, Cli, Command, StartArgs};
-use devhost::console::Console;
+use devhost::console::{Console, Form};
 use devhost::handler::launch;
 use devhost::host::Host;
 use devhost::queues;
@@ -33,7 +33,8 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let console = Console::stdout(args.quiet);
+    let form = if args.json { Form::Json } else { Form::Text };
+    let console = Console::stdout(args.quiet, form);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

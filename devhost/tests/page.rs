@@ -81,6 +81,28 @@ async fn a_timer_is_fired_an_invocation_read_and_a_dead_letter_resubmitted() {
 }
 
 #[tokio::test]
+async fn a_function_that_wants_a_key_is_run_with_one() {
+    let function = |level: &str, route: &str| {
+        json!([
+            {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": level, "route": route, "methods": ["get"]},
+            {"type": "http", "direction": "out", "name": "res"}
+        ])
+    };
+    let app = App::new()
+        .function("open", function("anonymous", "open"))
+        .function("locked", function("function", "locked"));
+    let mut host = app.start_with(&["--enable-auth"]).await;
+    let line = host.earlier_line("Master key").await;
+    let master = line.rsplit(' ').next().unwrap();
+    let input = json!({"url": host.url("/_devhost"), "key": master});
+    let seen = browser::run(&here("browser/keys.mjs"), &input).await;
+    assert_eq!(seen["asked"], false, "an open function wants no key");
+    assert!(seen["open"].as_str().unwrap().starts_with("200 "), "{seen}");
+    assert!(seen["locked"].as_str().unwrap().starts_with("200 "), "{seen}");
+    assert_eq!(host.get("/api/locked").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn foreign_pages_and_foreign_names_are_refused() {
     let app = App::new()
         .queue("one", "orders", json!({}))
@@ -119,6 +141,31 @@ async fn foreign_pages_and_foreign_names_are_refused() {
         host.get("/_devhost/page.js").await.headers["x-content-type-options"],
         "nosniff"
     );
+}
+
+/// What the handler has written is read beside its answer, and may come a little later.
+#[tokio::test]
+async fn a_line_of_json_is_kept_with_the_invocation_it_names() {
+    let app = App::new()
+        .host("/customHandler/enableProxyingHttpRequest", json!(false))
+        .http("things", &["post"], "things");
+    let mut host = app.start_with(&["--json"]).await;
+    host.post("/api/things", "say-json").await;
+    let console: serde_json::Value = serde_json::from_str(&host.earlier_line("said in JSON").await).unwrap();
+    let id = host.get("/_devhost/invocations?count=1").await.json()[0]["id"].clone();
+    let id = id.as_str().unwrap();
+    let said = format!(r#"{{"invocation_id":"{id}","message":"said in JSON"}}"#);
+    let is_told = console["message"] == said || console["logs"][0] == said;
+    assert!(is_told && console["level"].is_string(), "{console}");
+    let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let one = host.get(&format!("/_devhost/invocations/{id}")).await.json();
+        if one["logs"].as_array().unwrap().contains(&json!(said)) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < limit, "{one}");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

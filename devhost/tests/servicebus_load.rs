@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use devhost::ports::KeptPort;
 use serde_json::{Value, json};
 use servicebus_support::tool;
 use support::App;
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(4);
 /// The program with a queue `orders` that no function reads, on ports that stay the same.
 struct Devhost {
     app: App,
-    amqp_port: u16,
+    amqp_port: KeptPort,
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     port: u16,
@@ -35,10 +36,9 @@ impl Devhost {
             .queue("one", "orders", json!({}))
             .setting("AzureWebJobs.one.Disabled", "1");
         app.write();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let amqp_port = free.local_addr().unwrap().port();
-        drop(free);
-        let (child, lines, port) = launch(&app, amqp_port).await;
+        // The same after a restart, so it cannot be any.
+        let amqp_port = KeptPort::choose().unwrap();
+        let (child, lines, port) = launch(&app, amqp_port.number()).await;
         Self {
             app,
             amqp_port,
@@ -51,14 +51,14 @@ impl Devhost {
     /// Kills the program and starts it again with what lies on its disk.
     async fn restart(&mut self) {
         self.child.kill().await.unwrap();
-        (self.child, self.lines, self.port) = launch(&self.app, self.amqp_port).await;
+        (self.child, self.lines, self.port) = launch(&self.app, self.amqp_port.number()).await;
     }
 
     fn connection_string(&self) -> String {
         format!(
             "Endpoint=sb://localhost:{};SharedAccessKeyName=RootManageSharedAccessKey;\
              SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;",
-            self.amqp_port
+            self.amqp_port.number()
         )
     }
 

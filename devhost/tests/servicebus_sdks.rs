@@ -216,7 +216,7 @@ async fn python_receives() {
     let script = format!("{HERE}/tests/sdk/receive.py");
     run(&tool("python/bin/python"), &[&script, &bus.connection_string]).await;
     // The session whose lock ran out is given out again.
-    let late = tokio::time::timeout(Duration::from_secs(60), bus.broker.receive("brief-sessions", 1));
+    let late = tokio::time::timeout(Duration::from_mins(1), bus.broker.receive("brief-sessions", 1));
     let late = late.await.unwrap().unwrap();
     assert_eq!(late[0].message.message_id, "c1");
     assert!(late[0].delivery_count >= 2);
@@ -255,13 +255,13 @@ async fn what_a_receiver_had_that_was_killed_comes_again() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line())
+    let line = tokio::time::timeout(Duration::from_mins(1), lines.next_line())
         .await
         .unwrap()
         .unwrap();
     assert_eq!(line.as_deref(), Some("holds held"));
     child.kill().await.unwrap();
-    let deliveries = tokio::time::timeout(Duration::from_secs(60), bus.broker.receive("brief", 1))
+    let deliveries = tokio::time::timeout(Duration::from_mins(1), bus.broker.receive("brief", 1))
         .await
         .unwrap()
         .unwrap();

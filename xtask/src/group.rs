@@ -3,6 +3,7 @@
 use crate::failure::{Context as _, Result};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use std::io::Write as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::Child;
@@ -21,9 +22,30 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn spawn(mut command: Command) -> Result<Self> {
+    pub(crate) fn spawn(command: Command) -> Result<Self> {
+        Self::spawn_reading(command, Stdio::null())
+    }
+
+    /// The child is told when Enter is pressed. It cannot read the terminal itself: that belongs to our group.
+    pub(crate) fn spawn_with_keys(command: Command) -> Result<Self> {
+        let mut group = Self::spawn_reading(command, Stdio::piped())?;
+        if let Some(keys) = group.child.stdin.take() {
+            let mut keys = std::fs::File::from(keys.into_owned_fd()?);
+            // Whoever waits for the keyboard cannot be told to stop; the thread ends with the process.
+            std::thread::spawn(move || {
+                for line in std::io::stdin().lines() {
+                    if line.is_err() || keys.write_all(b"\n").is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Ok(group)
+    }
+
+    fn spawn_reading(mut command: Command, stdin: Stdio) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
-        command.stdin(Stdio::null());
+        command.stdin(stdin);
         let mut command = tokio::process::Command::from(command);
         let child = command.process_group(0).kill_on_drop(true).spawn().context(&name)?;
         let id = child

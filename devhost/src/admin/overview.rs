@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Admin;
-use crate::config::{Function, Trigger};
+use crate::config::{AuthLevel, Function, Trigger};
 use crate::handler::HandlerState;
 
 impl Admin {
@@ -49,6 +49,8 @@ impl Admin {
             Trigger::Http(trigger) => {
                 let route = self.routes.iter().find(|(name, _)| *name == function.name);
                 sketch.insert("methods".to_owned(), json!(trigger.methods));
+                let needs_key = self.keys.are_required() && trigger.auth_level > AuthLevel::Anonymous;
+                sketch.insert("needsKey".to_owned(), json!(needs_key));
                 sketch.insert("route".to_owned(), json!(route.map(|(_, route)| format!("/{route}"))));
             }
             Trigger::Timer(trigger) => {

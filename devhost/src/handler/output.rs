@@ -33,7 +33,7 @@ impl LastErrors {
 
 /// Prints each line of standard output as information until it ends.
 pub(super) async fn print_stdout(stream: impl AsyncRead + Unpin, console: Console) {
-    lines(stream, |line| console.log(Level::Information, line)).await;
+    lines(stream, |line| console.handler_line(Level::Information, line)).await;
 }
 
 /// Prints each line of standard error until it ends, and keeps the last errors.
@@ -43,7 +43,7 @@ pub(super) async fn print_stderr(stream: impl AsyncRead + Unpin, console: Consol
         if level == Level::Error {
             errors.add(line);
         }
-        console.log(level, line);
+        console.handler_line(level, line);
     })
     .await;
 }

@@ -1,11 +1,9 @@
 //! One process of the handler.
 
-use std::net::Ipv4Addr;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::output::{LastErrors, print_stderr, print_stdout};
 use super::{Connections, HandlerCommand, Launcher, debugger, listening, probe};
 use crate::console::Console;
+use crate::ports::KeptPort;
 
 /// How long the last words of a process are waited for. A grandchild may hold its streams open.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -22,6 +21,8 @@ pub(super) struct Process {
     child: Child,
     /// Where it is to listen.
     pub(super) port: u16,
+    /// Nobody else is given that port meanwhile.
+    _kept: KeptPort,
     /// Connections to it.
     pub(super) connections: Arc<Connections>,
     /// Cancelled when it has ended.
@@ -50,7 +51,8 @@ impl Process {
         stopped: bool,
     ) -> std::io::Result<Self> {
         let started = Instant::now();
-        let port = choose_port(command.port).await?;
+        let kept = choose_port(command.port)?;
+        let port = kept.number();
         let mut child = spawn(command, launcher, port, stopped).await?;
         let last_errors = LastErrors::default();
         let readers = TaskTracker::new();
@@ -66,6 +68,7 @@ impl Process {
             pid: child.id().unwrap_or_default(),
             child,
             port,
+            _kept: kept,
             connections: Arc::new(Connections::new(port, gone.clone())),
             gone,
             started,
@@ -116,16 +119,11 @@ impl Process {
     }
 }
 
-async fn choose_port(wanted: Option<u16>) -> std::io::Result<u16> {
-    // A bind that is dropped at once: the port is free now, and the kernel hands the same one out again late.
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0))).await;
-    match listener {
-        Ok(listener) => Ok(listener.local_addr()?.port()),
-        Err(error) => match wanted {
-            Some(port) => Err(std::io::Error::other(format!("Unable to bind to port {port}: {error}"))),
-            None => Err(error),
-        },
-    }
+fn choose_port(wanted: Option<u16>) -> std::io::Result<KeptPort> {
+    let Some(port) = wanted else {
+        return KeptPort::choose();
+    };
+    KeptPort::fixed(port).map_err(|error| std::io::Error::other(format!("Unable to bind to port {port}: {error}")))
 }
 
 async fn spawn(wanted: &HandlerCommand, launcher: &Launcher, port: u16, stopped: bool) -> std::io::Result<Child> {

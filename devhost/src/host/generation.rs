@@ -100,7 +100,6 @@ impl Generation {
         let invoker = Invoker::new(InvokerOptions {
             handler: handler.clone(),
             console: console.clone(),
-            history: around.history.clone(),
             outputs: Outputs::new(Some(around.broker.clone()), around.cosmos.clone(), console.clone()),
             timeout: app.host.function_timeout,
             follows_redirects: !app.host.handler.forwards,

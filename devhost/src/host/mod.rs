@@ -24,7 +24,7 @@ use crate::config::App;
 use crate::console::Console;
 use crate::handler::{Handler, HandlerState, Launcher, Live};
 use crate::http::{Cors, serve};
-use crate::invocation::{CosmosFiles, History};
+use crate::invocation::CosmosFiles;
 use crate::keys::Keys;
 use crate::servicebus::{Access, AmqpOptions, Broker, Entities, serve_amqp, serve_rest};
 use crate::timers::StatusStore;
@@ -99,6 +99,7 @@ impl Host {
         let debug = options.debug.then(Arc::<Notify>::default);
         let surroundings = Surroundings {
             debug: debug.clone(),
+            history: console.history().clone(),
             console,
             broker: broker.clone(),
             launcher,
@@ -106,7 +107,6 @@ impl Host {
             cosmos: CosmosFiles::new(options.data.join("cosmosdb")),
             _data_folder: data_folder,
             keys,
-            history: History::default(),
             cors,
             instance: Uuid::new_v4(),
             started: std::time::Instant::now(),

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -63,15 +63,13 @@ pub(super) async fn run_raw(
     asked: Side,
     exchange: impl AsyncFnOnce(Duration) -> Result<(Response<HostBody>, Kept), InvokeError>,
 ) -> Response<HostBody> {
-    let started = Instant::now();
-    site.invoker.announce(function, id, HTTP_REASON);
+    let running = site.invoker.announce(function, id, HTTP_REASON);
     let limit = site
         .invoker
         .timeout()
         .map_or(ACTIVITY_TIMEOUT, |limit| limit.min(ACTIVITY_TIMEOUT));
     let result = exchange(limit).await;
-    let duration = started.elapsed();
-    site.invoker.tell(function, id, duration, result.as_ref().err());
+    let (duration, logs) = running.end(result.as_ref().err(), Vec::new());
     site.invoker.record(Record {
         id,
         function: Arc::clone(function),
@@ -84,7 +82,7 @@ pub(super) async fn run_raw(
             .as_ref()
             .ok()
             .map(|(response, body)| Side::reply(response.status(), response.headers(), body.clone())),
-        logs: Vec::new(),
+        logs,
     });
     result.map_or_else(|error| failure(&error), |(response, _)| response)
 }

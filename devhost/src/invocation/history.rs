@@ -1,12 +1,12 @@
 //! The last invocations, for whoever looks afterwards.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode, Uri};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
@@ -15,6 +15,8 @@ use crate::config::Function;
 use crate::tap::Kept;
 
 const KEPT: usize = 1_000;
+/// Most bytes that wait for the end of an invocation; what it says more is told at once.
+const WAITING_BYTES: usize = 256 * 1024;
 /// Most bytes that are kept of a head, and of all logs of an invocation.
 const KEPT_TEXT_BYTES: usize = 16 * 1024;
 /// Headers whose values nobody needs to see again.
@@ -124,38 +126,96 @@ pub struct Record {
 
 /// The records, the newest last. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct History(Arc<Mutex<VecDeque<Record>>>);
+pub struct History(Arc<Mutex<Invocations>>);
+
+#[derive(Debug, Default)]
+struct Invocations {
+    over: VecDeque<Record>,
+    /// What those under way have said so far.
+    under_way: HashMap<Uuid, Vec<String>>,
+}
 
 impl History {
+    /// An invocation begins: lines that name it are its own from here on.
+    pub fn begin(&self, id: Uuid) {
+        self.lock().under_way.insert(id, Vec::new());
+    }
+
+    /// An invocation ends: what it has said.
+    pub fn end(&self, id: Uuid) -> Vec<String> {
+        self.lock().under_way.remove(&id).unwrap_or_default()
+    }
+
+    /// Takes in a line of the handler, if it names an invocation under way. One that comes after the end is kept with the
+    /// invocation, but is not held back.
+    pub(crate) fn hear(&self, line: &str) -> bool {
+        let Some(id) = named_invocation(line) else {
+            return false;
+        };
+        let mut invocations = self.lock();
+        if let Some(said) = invocations.under_way.get_mut(&id) {
+            let waiting: usize = said.iter().map(String::len).sum();
+            let fits = waiting + line.len() <= WAITING_BYTES;
+            if fits {
+                said.push(line.to_owned());
+            }
+            return fits;
+        }
+        if let Some(record) = invocations.over.iter_mut().rev().find(|record| record.id == id) {
+            record.logs.push(line.to_owned());
+            shorten(&mut record.logs);
+        }
+        false
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Invocations> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds one, in place of the oldest where there are too many.
     pub fn add(&self, mut record: Record) {
         shorten(&mut record.logs);
         for side in [&mut record.request, &mut record.reply].into_iter().flatten() {
             cut(&mut side.head, KEPT_TEXT_BYTES);
         }
-        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if records.len() == KEPT {
-            records.pop_front();
+        let mut invocations = self.lock();
+        if invocations.over.len() == KEPT {
+            invocations.over.pop_front();
         }
-        records.push_back(record);
+        invocations.over.push_back(record);
     }
 
     /// The last `count` as JSON, the newest first, without what they carried.
     pub fn last(&self, count: usize) -> Value {
-        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        records.iter().rev().take(count).map(Record::to_json).collect()
+        self.lock().over.iter().rev().take(count).map(Record::to_json).collect()
     }
 
     /// One of them with all that is known of it.
     pub fn get(&self, id: Uuid) -> Option<Value> {
-        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = records.iter().rev().find(|record| record.id == id)?;
+        let invocations = self.lock();
+        let record = invocations.over.iter().rev().find(|record| record.id == id)?;
         let mut json = record.to_json();
         json["request"] = record.request.as_ref().map_or(Value::Null, Side::to_json);
         json["reply"] = record.reply.as_ref().map_or(Value::Null, Side::to_json);
         json["logs"] = json!(record.logs);
         Some(json)
     }
+}
+
+/// The invocation that a line names, if it is a JSON object with `invocation_id`, itself or in a member such as `fields` or
+/// `span`, where loggers put such things.
+fn named_invocation(line: &str) -> Option<Uuid> {
+    // Most lines need not be read.
+    if !line.starts_with('{') || !line.to_ascii_lowercase().contains("invocation") {
+        return None;
+    }
+    let object: Map<String, Value> = serde_json::from_str(line).ok()?;
+    let of = |object: &Map<String, Value>| {
+        ["invocation_id", "invocationId", "InvocationId"]
+            .iter()
+            .find_map(|name| object.get(*name)?.as_str()?.parse().ok())
+    };
+    of(&object).or_else(|| object.values().filter_map(Value::as_object).find_map(of))
 }
 
 impl Record {
@@ -187,6 +247,24 @@ mod tests {
         let mut empty = vec![String::new(); 2 * KEPT_TEXT_BYTES];
         shorten(&mut empty);
         assert_eq!(empty.len(), KEPT_TEXT_BYTES);
+    }
+
+    #[test]
+    fn a_line_belongs_to_the_invocation_it_names() {
+        let (history, id) = (History::default(), Uuid::new_v4());
+        let flat = json!({"level": "INFO", "invocation_id": id.to_string()}).to_string();
+        let nested = json!({"fields": {"message": "m"}, "span": {"invocationId": id.to_string()}}).to_string();
+        assert!(!history.hear(&flat), "it has not begun");
+        history.begin(id);
+        assert!(history.hear(&flat) && history.hear(&nested));
+        let other = json!({"invocation_id": Uuid::new_v4().to_string()}).to_string();
+        for line in ["plain", "{\"invocation_id\": \"x\"}", "{invocation", other.as_str()] {
+            assert!(!history.hear(line), "{line}");
+        }
+        let long = json!({"invocation_id": id.to_string(), "message": "x".repeat(WAITING_BYTES)}).to_string();
+        assert!(!history.hear(&long), "too much to wait");
+        assert_eq!(history.end(id), [flat.clone(), nested]);
+        assert!(!history.hear(&flat), "it is over");
     }
 
     #[test]

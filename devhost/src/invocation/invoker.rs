@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::redirect;
-use super::{History, InvokeError, Metadata, Outputs, Record, Reply, Side};
+use super::{InvokeError, Metadata, Outputs, Record, Reply, Side};
 use crate::config::Function;
 use crate::console::{Console, Level};
 use crate::handler::{CallError, Called, Handler, HandlerBody, debugger, settle_doubt};
@@ -42,8 +42,6 @@ pub struct InvokerOptions {
     pub handler: Handler,
     /// Where to tell.
     pub console: Console,
-    /// Where to take down.
-    pub history: History,
     /// Where outputs go.
     pub outputs: Outputs,
     /// `functionTimeout`.
@@ -87,7 +85,7 @@ impl Invoker {
 
     /// Takes down an invocation that did not go through the envelope.
     pub fn record(&self, record: Record) {
-        self.0.history.add(record);
+        self.0.console.history().add(record);
     }
 
     /// Calls `function` and writes its outputs, with as many retries as its policy grants.
@@ -124,8 +122,8 @@ impl Invoker {
     }
 
     async fn attempt(&self, function: &Arc<Function>, reason: &str, envelope: &Value) -> Result<Reply, InvokeError> {
-        let (id, started) = (Uuid::new_v4(), Instant::now());
-        self.announce(function, id, reason);
+        let id = Uuid::new_v4();
+        let running = self.announce(function, id, reason);
         let mut seen = Seen::default();
         let result = self.exchange(function, id, envelope, &mut seen).await;
         let result = match result {
@@ -135,9 +133,8 @@ impl Invoker {
             }
             Err(error) => Err(error),
         };
-        let duration = started.elapsed();
-        self.tell_with_logs(function, id, duration, result.as_ref().err(), &seen.logs);
-        self.0.history.add(Record {
+        let (duration, logs) = running.end(result.as_ref().err(), seen.logs);
+        self.0.console.history().add(Record {
             id,
             function: Arc::clone(function),
             ended: OffsetDateTime::now_utc(),
@@ -146,45 +143,25 @@ impl Invoker {
             error: result.as_ref().err().map(ToString::to_string),
             request: seen.request,
             reply: seen.reply,
-            logs: seen.logs,
+            logs,
         });
         result
     }
 
     /// The line that begins an invocation.
-    pub(crate) fn announce(&self, function: &Function, id: Uuid, reason: &str) {
+    pub(crate) fn announce<'a>(&'a self, function: &'a Function, id: Uuid, reason: &str) -> Running<'a> {
+        self.0.console.history().begin(id);
         self.0.console.trace(format_args!(
             "Executing 'Functions.{}' (Reason='{reason}', Id={id})",
             function.name
         ));
-    }
-
-    /// The line that ends an invocation; a failure is told even where successes are not.
-    pub(crate) fn tell(&self, function: &Function, id: Uuid, duration: Duration, error: Option<&InvokeError>) {
-        self.tell_with_logs(function, id, duration, error, &[]);
-    }
-
-    /// The same, with what the function had to say below it: whatever else is told at the time does not come in between.
-    fn tell_with_logs(
-        &self,
-        function: &Function,
-        id: Uuid,
-        duration: Duration,
-        error: Option<&InvokeError>,
-        logs: &[String],
-    ) {
-        let (name, millis) = (&function.name, duration.as_millis());
-        let (level, heading) = match error {
-            None => (
-                Level::Trace,
-                format!("Executed 'Functions.{name}' (Succeeded, Id={id}, Duration={millis}ms)"),
-            ),
-            Some(error) => (
-                Level::Error,
-                format!("Executed 'Functions.{name}' (Failed, Id={id}, Duration={millis}ms): {error}"),
-            ),
-        };
-        self.0.console.group(level, heading, logs);
+        Running {
+            invoker: self,
+            function,
+            id,
+            started: Instant::now(),
+            is_over: false,
+        }
     }
 
     async fn exchange(
@@ -284,6 +261,63 @@ impl Invoker {
             .handler
             .kill(life, format!("{} ran longer than {limit:?}", function.name));
         InvokeError::TimedOut(limit)
+    }
+}
+
+/// An invocation under way, as the console tells of it.
+pub(crate) struct Running<'a> {
+    invoker: &'a Invoker,
+    function: &'a Function,
+    id: Uuid,
+    started: Instant,
+    is_over: bool,
+}
+
+impl Running<'_> {
+    /// The line that ends it; a failure is told even where successes are not. Below it, with nothing of anybody else's in
+    /// between, what the function had to say: on the handler's streams, and then `logs` of its answer. All of that is
+    /// returned, after how long it took.
+    pub(crate) fn end(mut self, error: Option<&InvokeError>, logs: Vec<String>) -> (Duration, Vec<String>) {
+        self.is_over = true;
+        let console = self.invoker.console();
+        let mut said = console.history().end(self.id);
+        said.extend(logs);
+        let (name, id, duration) = (&self.function.name, self.id, self.started.elapsed());
+        let millis = duration.as_millis();
+        let (level, heading) = match error {
+            None => (
+                Level::Trace,
+                format!("Executed 'Functions.{name}' (Succeeded, Id={id}, Duration={millis}ms)"),
+            ),
+            Some(error) => (
+                Level::Error,
+                format!("Executed 'Functions.{name}' (Failed, Id={id}, Duration={millis}ms): {error}"),
+            ),
+        };
+        let facts = || {
+            let facts = json!({
+                "function": name,
+                "invocationId": id.to_string(),
+                "durationMs": duration.as_secs_f64() * 1_000.0,
+                "succeeded": error.is_none(),
+                "error": error.map(ToString::to_string),
+            });
+            facts.as_object().cloned().unwrap_or_default()
+        };
+        console.group(level, heading, &said, facts);
+        (duration, said)
+    }
+}
+
+impl Drop for Running<'_> {
+    /// Its caller has gone: what it has said is told all the same.
+    fn drop(&mut self) {
+        if !self.is_over {
+            let console = self.invoker.console();
+            for line in console.history().end(self.id) {
+                console.info(line);
+            }
+        }
     }
 }
 

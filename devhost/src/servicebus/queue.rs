@@ -585,7 +585,9 @@ mod tests {
         let back = queue.take_lapsed_session(200).expect("it ran out");
         assert_eq!(back.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1]);
         assert!(!queue.holds_session("a", hold, 0));
-        back.into_iter().for_each(|entry| queue.add(entry));
+        for entry in back {
+            queue.add(entry);
+        }
         assert_eq!(sequence(queue.take_first()), Some(1));
     }
 

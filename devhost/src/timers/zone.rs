@@ -32,6 +32,12 @@ impl Zone {
             return Ok(Self::utc());
         };
         Self::named(value).ok_or_else(|| {
+            if is_of_windows(value) {
+                return format!(
+                    "{name} is \"{value}\", which is Windows' name of a time zone. On Linux, where Azure runs custom \
+                     handlers like this one, only names of the IANA database count, such as \"Europe/Berlin\""
+                );
+            }
             format!(
                 "{name} is \"{value}\", which is no time zone of the IANA database, such as \"Europe/Berlin\" (on Linux \
                  Azure knows no others)"
@@ -105,6 +111,11 @@ impl Zone {
         let found = self.0.to_ambiguous_timestamp(civil).later().ok()?;
         (found >= change.timestamp() && found < next).then_some(found)
     }
+}
+
+/// Whether this reads like the names that Windows gives its zones, such as `W. Europe Standard Time`.
+fn is_of_windows(value: &str) -> bool {
+    value.contains(' ') && (value.ends_with(" Time") || value.ends_with(" Time (Mexico)"))
 }
 
 fn next_civil(cron: &Cron, after: DateTime) -> Option<DateTime> {
@@ -189,6 +200,9 @@ mod tests {
         }
         let error = Zone::of(&settings(&[("WEBSITE_TIME_ZONE", "W. Europe Standard Time")])).unwrap_err();
         assert!(error.contains("WEBSITE_TIME_ZONE is \"W. Europe"), "{error}");
+        assert!(error.contains("Windows' name") && error.contains("IANA"), "{error}");
+        let error = Zone::of(&settings(&[("TZ", "Europe/Atlantis")])).unwrap_err();
+        assert!(!error.contains("Windows"), "{error}");
         assert!(Zone::of(&settings(&[("TZ", "/no/such/file")])).is_err());
     }
 

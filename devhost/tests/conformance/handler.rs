@@ -116,11 +116,8 @@ async fn vector_26_a_setting_takes_the_place_of_a_list() {
 
 #[tokio::test]
 async fn vector_27_a_port_may_be_fixed() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let kept = devhost::ports::KeptPort::choose().unwrap();
+    let free = kept.number();
     let app = App::new()
         .http("things", &[], "things")
         .host("/customHandler/port", json!(free.to_string()));

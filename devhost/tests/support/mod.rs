@@ -204,13 +204,8 @@ impl Host {
             seen: Vec::new(),
         };
         let line = host.line("Listening on port ").await;
-        host.port = line
-            .split("port ")
-            .nth(1)
-            .unwrap()
-            .trim_end_matches('.')
-            .parse()
-            .unwrap();
+        let after = line.split("Listening on port ").nth(1).unwrap();
+        host.port = after.split('.').next().unwrap().parse().unwrap();
         host
     }
 

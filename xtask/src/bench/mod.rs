@@ -5,6 +5,7 @@
 
 mod cpu;
 mod database;
+mod desk;
 mod handler;
 mod host;
 mod load;
@@ -64,7 +65,9 @@ pub(crate) async fn run(options: &Options) -> Result<ExitCode> {
 async fn again_as_release() -> Result<ExitCode> {
     let mut itself = workspace::cargo();
     itself.args(["build", "--release", "--package", "xtask"]);
-    for build in [workspace::build(Profile::Release), itself] {
+    let mut programs = workspace::build(Profile::Release);
+    programs.args(["--bins", "--example", desk::HANDLER]);
+    for build in [programs, itself] {
         if !Group::spawn(build)?.wait().await?.success() {
             return Err(Failure::new("the build failed"));
         }
@@ -82,6 +85,16 @@ async fn again_as_release() -> Result<ExitCode> {
 async fn measure(options: &Options) -> Result<ExitCode> {
     report::machine(options)?;
     let mut all_well = true;
+    let mut report = Report::new(options.row.as_deref());
+    if report.wants_any(&desk::ROWS) {
+        report.title("devhost with a handler that does next to nothing (its tests' echo)");
+        let (time, connections) = (Duration::from_secs(options.seconds), usize::from(options.connections));
+        all_well &= desk::measure(&Scratch::new()?, time, connections, &mut report).await?;
+    }
+    // No database is needed for these.
+    if options.row.as_deref().is_some_and(|row| row.starts_with("devhost")) {
+        return Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     for engine in [Engine::Postgres, Engine::Sqlite] {
         match (options.engine, engine) {
             (Engines::Postgres, Engine::Sqlite) | (Engines::Sqlite, Engine::Postgres) => {}

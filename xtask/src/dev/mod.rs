@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// The HTTP port; 0: any free one.
     #[arg(long, default_value_t = 7071)]
     port: u16,
-    /// The port on which Service Bus SDKs can send; 0: any free one.
+    /// The port on which Service Bus SDKs can send and receive; 0: any free one.
     #[arg(long, default_value_t = 5672, value_name = "PORT")]
     amqp_port: u16,
     /// Build and run the release profile.
@@ -44,6 +44,9 @@ pub(crate) struct Options {
     /// Do not rebuild when sources change.
     #[arg(long)]
     no_watch: bool,
+    /// The handler waits for a debugger, or Enter, before its first instruction (Linux).
+    #[arg(long)]
+    debug: bool,
 }
 
 /// How one run is set up.
@@ -102,7 +105,11 @@ impl<'a> Session<'a> {
         } else {
             Some(Rebuild::start(&self.root, self.profile)?)
         };
-        let mut host = Group::spawn(self.host(ready.path()))?;
+        let mut host = if self.options.debug {
+            Group::spawn_with_keys(self.host(ready.path()))?
+        } else {
+            Group::spawn(self.host(ready.path()))?
+        };
         let ended = {
             let welcome = async {
                 self.welcome(ready.wait().await.port).await;
@@ -144,6 +151,9 @@ impl<'a> Session<'a> {
                 "--watch-binary"
             })
             .env(HANDLER_SETTING, workspace::program(self.profile, "inventory-handler"));
+        if self.options.debug {
+            command.arg("--debug");
+        }
         if !self.database.in_settings {
             command.env("DATABASE_URL", &self.database.url);
         }

@@ -12,6 +12,7 @@ pub(crate) struct Written {
     pub(crate) port: u16,
     pub(crate) process_id: u32,
     pub(crate) handler_process_id: u32,
+    pub(crate) handler_port: u16,
 }
 
 /// Waits for the host's ready file.
@@ -65,6 +66,7 @@ impl Ready {
             port: u16::try_from(number("port")?).ok()?,
             process_id: u32::try_from(number("pid")?).ok()?,
             handler_process_id: u32::try_from(number("handler_pid")?).ok()?,
+            handler_port: u16::try_from(number("handler_port")?).ok()?,
         })
     }
 }

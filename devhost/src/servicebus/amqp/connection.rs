@@ -126,6 +126,10 @@ struct Connection {
     /// The links that may want messages: channel and handle.
     wanting: BTreeSet<(u16, u32)>,
     under_way_bytes: usize,
+    /// How many messages are being settled.
+    settling: usize,
+    /// A frame that ends something, until what is being settled has been answered.
+    held_frame: Option<Frame>,
     peer_frame_bytes_max: u32,
     /// How often the peer wants to hear from us.
     heartbeat: Option<Duration>,
@@ -147,6 +151,8 @@ impl Connection {
             pulls: FuturesUnordered::new(),
             wanting: BTreeSet::new(),
             under_way_bytes: 0,
+            settling: 0,
+            held_frame: None,
             peer_frame_bytes_max: 512,
             heartbeat: None,
             is_open: false,
@@ -217,13 +223,20 @@ impl Connection {
 
     /// Whether there is room for what the peer may want next.
     fn may_read(&self) -> bool {
-        self.under_way_bytes < UNDER_WAY_BYTES_MAX && self.out.len() < OUT_BYTES_MAX
+        let may_end = self.held_frame.is_none() || self.settling == 0;
+        may_end && self.under_way_bytes < UNDER_WAY_BYTES_MAX && self.out.len() < OUT_BYTES_MAX
     }
 
     /// Handles the frames that are complete.
     fn take_frames(&mut self, buffer: &mut BytesMut) {
         while !self.is_closed && self.may_read() {
-            match take_frame(buffer, FrameKind::Amqp) {
+            let next = match self.held_frame.take() {
+                Some(frame) => Ok(Some(frame)),
+                None => take_frame(buffer, FrameKind::Amqp),
+            };
+            match next {
+                // A receiver that closes still waits to hear what became of the messages it has just settled.
+                Ok(Some(frame)) if self.settling > 0 && frame.ends_something() => self.held_frame = Some(frame),
                 Ok(Some(frame)) => self.on_frame(frame),
                 Ok(None) => return,
                 Err(reason) => {
@@ -313,9 +326,8 @@ impl Connection {
                 other => other.map(|_| ()),
             },
             code::FLOW => {
-                if let Some(handle) = session.flow(fields, out) {
-                    self.wanting.insert((channel, handle));
-                }
+                let receive = session.flow(fields, out);
+                self.wanting.extend(receive.into_iter().map(|handle| (channel, handle)));
                 Ok(())
             }
             code::DETACH => session.detach(fields, out),
@@ -478,6 +490,7 @@ impl Connection {
                     outcome,
                     result,
                 } => {
+                    self.settling -= 1;
                     if !settled {
                         self.answer_receiver(session, delivery_id, outcome, result);
                     }

@@ -57,6 +57,14 @@ pub(super) struct Frame {
     pub(super) payload: Bytes,
 }
 
+impl Frame {
+    /// Whether the peer ends a link, a session or the connection.
+    pub(super) fn ends_something(&self) -> bool {
+        let code = self.performative.as_ref().map(|(code, _)| *code);
+        matches!(code, Some(code::DETACH | code::END | code::CLOSE))
+    }
+}
+
 /// Takes one frame off the front of what was read, if it is complete.
 pub(super) fn take_frame(buffer: &mut BytesMut, kind: FrameKind) -> Result<Option<Frame>, DecodeError> {
     let Some(header) = buffer.first_chunk::<8>() else {

@@ -243,8 +243,8 @@ impl Session {
         Ok(())
     }
 
-    /// The peer's windows and credit. Returns the link by which it may receive more now.
-    pub(super) fn flow(&mut self, fields: &[Value], out: &mut BytesMut) -> Option<u32> {
+    /// The peer's windows and credit. Returns the links by which it may receive more now.
+    pub(super) fn flow(&mut self, fields: &[Value], out: &mut BytesMut) -> Vec<u32> {
         let window = field(fields, 1).as_u32().unwrap_or(0);
         let seen = field(fields, 0).as_u32().unwrap_or(0);
         self.peer_window = seen.wrapping_add(window).wrapping_sub(self.next_outgoing_id);
@@ -266,9 +266,13 @@ impl Session {
             _ if echo => self.put_flow(None, out),
             _ => {}
         }
-        let receives = handle.filter(|handle| self.receiver_flow(*handle, fields));
+        if let Some(handle) = handle {
+            self.receiver_flow(handle, fields);
+        }
+        // A wider window lets more than one link go on.
+        let held_up = self.links_with_messages();
         self.pump(out);
-        receives
+        handle.into_iter().chain(held_up).collect()
     }
 
     /// Tells the peer how much it may send: on the session and, with `(handle, delivery count, credit, drain)`, on a

@@ -155,6 +155,7 @@ impl Connection {
                 result,
             }
         };
+        self.settling += 1;
         self.under_way.push(done.boxed());
     }
 

@@ -192,9 +192,9 @@ impl Session {
     }
 
     /// Takes a flow in, if it is about a link by which the peer receives.
-    pub(super) fn receiver_flow(&mut self, handle: u32, fields: &[Value]) -> bool {
+    pub(super) fn receiver_flow(&mut self, handle: u32, fields: &[Value]) {
         let Some(Link::Receiver(link)) = self.links.get_mut(&handle) else {
-            return false;
+            return;
         };
         let seen = field(fields, 5).as_u32().unwrap_or(0);
         let credit = field(fields, 6).as_u32().unwrap_or(0);
@@ -207,7 +207,13 @@ impl Session {
         {
             pull.cancel.cancel();
         }
-        true
+    }
+
+    /// The links whose messages wait for credit or a wider window.
+    pub(super) fn links_with_messages(&self) -> Vec<u32> {
+        let waits = |link: &Link| matches!(link, Link::Receiver(link) if !link.ready.is_empty());
+        let waiting = self.links.iter().filter(|(_, link)| waits(link));
+        waiting.map(|(handle, _)| *handle).collect()
     }
 
     /// What a link wants of the broker, if it wants anything and has not asked yet.
