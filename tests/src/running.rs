@@ -288,7 +288,7 @@ impl Running {
 
 impl Running {
     /// Stops, and gives the properties of the messages that lie in a queue or subscription, as devhost's broker keeps them, in the
-    /// order in which they came. (Its SDKs can send and not receive, and its file is its own while it runs.)
+    /// order in which they came. (Its file is its own while it runs.)
     ///
     /// # Panics
     /// When the broker's file is not what it was.
