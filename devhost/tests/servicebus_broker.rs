@@ -42,6 +42,30 @@ async fn messages_come_in_order_and_go_when_completed() {
     assert_eq!(again, Err(BrokerError::LockLost { lost: 2, asked: 2 }));
 }
 
+/// So do the functions of the host and receivers by AMQP.
+#[tokio::test]
+async fn receivers_take_turns() {
+    use futures_util::FutureExt as _;
+    let (broker, _scratch) = queue(QueueOptions::default());
+    // Polled once, each stands in line.
+    let wait = || {
+        let mut waiting = Box::pin(broker.receive("q", 1));
+        assert!((&mut waiting).now_or_never().is_none());
+        waiting
+    };
+    let (mut next, mut after) = (wait(), wait());
+    for id in ["1", "2", "3", "4"] {
+        broker.send("q", vec![message(id)]).await.unwrap();
+        let got = tokio::time::timeout(Duration::from_secs(30), next)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(ids(&got), [id]);
+        assert!((&mut after).now_or_never().is_none(), "one message is for one");
+        (next, after) = (after, wait());
+    }
+}
+
 #[tokio::test]
 async fn a_receiver_waits_for_a_message() {
     let (broker, _scratch) = queue(QueueOptions::default());
