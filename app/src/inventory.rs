@@ -2,13 +2,14 @@
 
 use crate::{App, Error, Page, Work};
 use inventory_domain::{
+    Timestamp,
     movement::Movement,
-    stock::{AddStock, AdjustStock, StockChanges, StockItem, StockValue},
+    stock::{AddStock, AdjustStock, StockAt, StockChanges, StockItem, StockValue, ValueBy},
 };
 use inventory_store::{movements, stock as store};
 pub use inventory_store::{
     movements::SORTING as MOVEMENTS_SORTING,
-    stock::{SORTING, StockFilter, low_sorting},
+    stock::{AT_SORTING, SORTING, StockFilter, low_sorting},
 };
 
 /// A page of stock items.
@@ -71,7 +72,20 @@ pub async fn count_low_stock(app: &App, threshold: Option<i64>) -> Result<i64, E
     Ok(store::count_low(app.store(), threshold).await?)
 }
 
-/// What all stock is worth, per currency.
-pub async fn value(app: &App) -> Result<Vec<StockValue>, Error> {
-    Ok(store::value(app.store()).await?)
+/// What all stock is worth, per currency and, where asked for, location or category.
+pub async fn value(app: &App, by: Option<ValueBy>) -> Result<Vec<StockValue>, Error> {
+    Ok(match by {
+        None => store::value(app.store()).await?,
+        Some(by) => store::value_by(app.store(), by).await?,
+    })
+}
+
+/// A page of what stock items held at a moment, from the ledger.
+pub async fn at(app: &App, time: Timestamp, filter: &StockFilter, page: Page) -> Result<Vec<StockAt>, Error> {
+    Ok(store::at(app.store(), time, filter, page).await?)
+}
+
+/// How many stock items [`at`] has.
+pub async fn count_at(app: &App, time: Timestamp, filter: &StockFilter) -> Result<i64, Error> {
+    Ok(store::count_at(app.store(), time, filter).await?)
 }

@@ -21,6 +21,7 @@ pub mod events;
 pub mod exports;
 pub mod files;
 mod health;
+pub mod holds;
 pub mod identity;
 pub mod imports;
 pub mod inventory;
@@ -46,6 +47,7 @@ pub mod settings;
 pub mod stock;
 pub mod suppliers;
 pub mod telemetry;
+pub mod transfers;
 mod work;
 
 pub use application::{App, Azure};

@@ -22,6 +22,8 @@ words! {
         StockAdjusted = "inventory.stock.adjusted",
         /// Units were added or taken away because a count showed another number.
         StockCounted = "inventory.stock.counted",
+        /// Units left for, or arrived from, another location.
+        StockTransferred = "inventory.stock.transferred",
         /// A stock item came down to its reorder point.
         StockLow = "inventory.stock.low",
         /// A stock item has nothing available.
@@ -54,6 +56,26 @@ words! {
         OrderRefundDue = "inventory.order.refund_due",
         /// An order's hold ran out.
         OrderExpired = "inventory.order.expired",
+        /// Units are held for a while.
+        ReservationCreated = "inventory.reservation.created",
+        /// A hold has another end.
+        ReservationExtended = "inventory.reservation.extended",
+        /// A hold was given back.
+        ReservationReleased = "inventory.reservation.released",
+        /// A hold's time was up.
+        ReservationExpired = "inventory.reservation.expired",
+        /// A hold has become an order.
+        ReservationCommitted = "inventory.reservation.committed",
+        /// A transfer was planned.
+        TransferCreated = "inventory.transfer.created",
+        /// A planned transfer was changed.
+        TransferUpdated = "inventory.transfer.updated",
+        /// A transfer's units have left.
+        TransferDispatched = "inventory.transfer.dispatched",
+        /// A transfer's units have arrived, or are lost.
+        TransferReceived = "inventory.transfer.received",
+        /// A transfer was called off.
+        TransferCancelled = "inventory.transfer.cancelled",
         /// A location was created or changed.
         LocationChanged = "inventory.location.changed",
         /// A supplier was created or changed.

@@ -18,6 +18,12 @@ pub const TRACKING_CHARS_MAX: usize = 64;
 pub const PAYMENT_MINOR_MAX: i64 = 1_000_000_000_000;
 /// Minutes a hold may last: thirty days.
 pub const HOLD_MINUTES_MAX: i64 = 43_200;
+/// Seconds a hold without an order may last: thirty days.
+pub const HOLD_SECONDS_MAX: i64 = HOLD_MINUTES_MAX * 60;
+/// Seconds a hold without an order lasts when the caller does not say: fifteen minutes, a checkout.
+pub const HOLD_SECONDS_DEFAULT: i64 = 900;
+/// Characters of a caller's own name for something.
+pub const REFERENCE_CHARS_MAX: usize = 100;
 /// Characters of a SKU.
 pub const SKU_CHARS_MAX: usize = 64;
 /// Characters of a product's or location's name.

@@ -126,6 +126,17 @@ pub fn code_from_name(name: &str) -> String {
     code
 }
 
+/// A place is named by its code or name, or by its id, and not by both; each comes with its pointer in the input.
+pub(crate) fn check_place(check: &mut Check, (name, text): (&str, Option<&str>), (id_name, id): (&str, Option<i64>)) {
+    if text.is_some() && id.is_some() {
+        check.fail(id_name, "ambiguous", "give the location's name or its id, not both");
+    }
+    if let Some(id) = id {
+        check.range(id_name, id, 1, i64::MAX);
+    }
+    check.text_opt(name, text, limits::NAME_CHARS_MAX);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,9 +11,9 @@ words! {
         Receipt = "receipt",
         /// Units were added or taken away for a reason.
         Adjustment = "adjustment",
-        /// Units were promised to an order.
+        /// Units were promised to an order or held.
         Reservation = "reservation",
-        /// A promise was taken back (cancelled order).
+        /// A promise was taken back (cancelled order, released hold).
         Release = "release",
         /// A hold's time was up.
         Expiry = "expiry",
@@ -37,6 +37,14 @@ words! {
         Damage = "damage",
         /// Cannot be found.
         Loss = "loss",
+        /// Stolen.
+        Theft = "theft",
+        /// Past its date.
+        Expiry = "expiry",
+        /// Given away to be tried or tested.
+        Sample = "sample",
+        /// Turned up again.
+        Found = "found",
         /// A count showed another number.
         Count = "count",
         /// Moved from or to another place.
@@ -45,6 +53,17 @@ words! {
         Correction = "correction",
         /// Loaded from a file.
         Import = "import",
+    }
+}
+
+impl Reason {
+    /// Whether a change of the units on hand by `delta` can have this reason: what is broken has gone, what was found has come.
+    pub const fn allows(self, delta: i64) -> bool {
+        match self {
+            Self::Receipt | Self::Return | Self::Found => delta >= 0,
+            Self::Sale | Self::Damage | Self::Loss | Self::Theft | Self::Expiry | Self::Sample => delta <= 0,
+            Self::Count | Self::Transfer | Self::Correction | Self::Import => true,
+        }
     }
 }
 
@@ -70,7 +89,7 @@ pub struct Movement {
     pub reason: Option<Reason>,
     /// A note for people.
     pub note: Option<String>,
-    /// The order it was done for.
+    /// The order or reservation it was done for.
     pub order_id: Option<Uuid>,
     /// Who did it.
     pub actor: String,

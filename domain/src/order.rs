@@ -320,33 +320,34 @@ impl NewOrder {
                 "an order that waits for its payment needs a hold",
             );
         }
-        if self.lines.is_empty() || self.lines.len() > limits::ORDER_LINES_MAX {
-            check.fail(
-                "/lines",
-                "wrong_count",
-                format!(
-                    "must have 1 to {} lines, has {}",
-                    limits::ORDER_LINES_MAX,
-                    self.lines.len()
-                ),
-            );
+        check_lines(check, &self.lines);
+    }
+}
+
+/// Lines that name products and units: 1 to 200 of them, each with one name and a quantity.
+pub(crate) fn check_lines(check: &mut Check, lines: &[NewOrderLine]) {
+    if lines.is_empty() || lines.len() > limits::ORDER_LINES_MAX {
+        check.fail(
+            "/lines",
+            "wrong_count",
+            format!("must have 1 to {} lines, has {}", limits::ORDER_LINES_MAX, lines.len()),
+        );
+    }
+    for (index, line) in lines.iter().take(limits::ORDER_LINES_MAX).enumerate() {
+        match (line.product_id, line.sku.as_deref()) {
+            (Some(id), None) if id > 0 => {}
+            (Some(_), None) => {
+                check.fail(format!("/lines/{index}/product_id"), "out_of_range", "must be positive");
+            }
+            (None, Some(sku)) => check.text(&format!("/lines/{index}/sku"), sku, limits::SKU_CHARS_MAX),
+            _ => check.fail(format!("/lines/{index}"), "ambiguous", "give either product_id or sku"),
         }
-        for (index, line) in self.lines.iter().take(limits::ORDER_LINES_MAX).enumerate() {
-            match (line.product_id, line.sku.as_deref()) {
-                (Some(id), None) if id > 0 => {}
-                (Some(_), None) => {
-                    check.fail(format!("/lines/{index}/product_id"), "out_of_range", "must be positive");
-                }
-                (None, Some(sku)) => check.text(&format!("/lines/{index}/sku"), sku, limits::SKU_CHARS_MAX),
-                _ => check.fail(format!("/lines/{index}"), "ambiguous", "give either product_id or sku"),
-            }
-            if !(1..=limits::QUANTITY_MAX).contains(&line.quantity) {
-                check.fail(
-                    format!("/lines/{index}/quantity"),
-                    "out_of_range",
-                    format!("must be between 1 and {}, got {}", limits::QUANTITY_MAX, line.quantity),
-                );
-            }
+        if !(1..=limits::QUANTITY_MAX).contains(&line.quantity) {
+            check.fail(
+                format!("/lines/{index}/quantity"),
+                "out_of_range",
+                format!("must be between 1 and {}, got {}", limits::QUANTITY_MAX, line.quantity),
+            );
         }
     }
 }

@@ -27,6 +27,10 @@ words! {
         OrderLineUnits = "order_line_units",
         /// The order waits for its payment.
         PaymentMissing = "payment_missing",
+        /// The reservation has ended, or its time is up.
+        ReservationState = "reservation_state",
+        /// The transfer's status does not allow this step.
+        TransferState = "transfer_state",
         /// The alert is already cleared.
         AlertCleared = "alert_cleared",
         /// Another account of this kind has this name.

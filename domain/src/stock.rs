@@ -1,6 +1,6 @@
 //! Stock items: units of one product at one location.
 
-use crate::{Check, Refusal, Timestamp, limits, movement::Reason};
+use crate::{Check, Refusal, Timestamp, limits, location, movement::Reason};
 use serde::{Deserialize, Serialize};
 
 /// One product at one location.
@@ -50,6 +50,9 @@ pub struct AddStock {
     /// A location's id, instead of its name.
     #[serde(default)]
     pub location_id: Option<i64>,
+    /// Where the units come from; `receipt` where absent.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     /// A reorder point for this item alone; absent: as it was (the product's at first).
     #[serde(default)]
     pub reorder_point: Option<i64>,
@@ -61,17 +64,39 @@ impl AddStock {
         let mut check = Check::new();
         check.range("/product_id", self.product_id, 1, i64::MAX);
         check.range("/quantity", self.quantity, 0, limits::QUANTITY_MAX);
-        if self.location.is_some() && self.location_id.is_some() {
-            check.fail("/location_id", "ambiguous", "give location or location_id, not both");
-        }
-        if let Some(id) = self.location_id {
-            check.range("/location_id", id, 1, i64::MAX);
-        }
-        check.text_opt("/location", self.location.as_deref(), limits::NAME_CHARS_MAX);
+        location::check_place(
+            &mut check,
+            ("/location", self.location.as_deref()),
+            ("/location_id", self.location_id),
+        );
+        check_reason(&mut check, self.reason(), self.quantity);
         if let Some(point) = self.reorder_point {
             check.range("/reorder_point", point, 0, limits::REORDER_MAX);
         }
         check.finish()
+    }
+}
+
+impl AddStock {
+    /// Where the units come from.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason.unwrap_or(Reason::Receipt)
+    }
+}
+
+fn check_reason(check: &mut Check, reason: Reason, delta: i64) {
+    if !reason.allows(delta) {
+        let what = if delta > 0 {
+            "adds no units"
+        } else {
+            "takes no units away"
+        };
+        check.fail(
+            "/reason",
+            "wrong_direction",
+            format!("{reason} {what}; a correction does both"),
+        );
     }
 }
 
@@ -97,6 +122,7 @@ impl AdjustStock {
         if self.delta == 0 {
             check.fail("/delta", "zero", "must not be 0");
         }
+        check_reason(&mut check, self.reason, self.delta);
         check.text_opt("/note", self.note.as_deref(), limits::NOTE_CHARS_MAX);
         check.finish()
     }
@@ -111,6 +137,9 @@ pub struct StockChanges {
     /// Units on hand from now on, 0 to 10,000; needs `If-Match`.
     #[serde(default)]
     pub quantity: Option<i64>,
+    /// Why the quantity is another one; `correction` where absent.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     /// A reorder point for this item alone, or `null` to follow the product's.
     #[serde(default, deserialize_with = "crate::validation_serde::present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>))]
@@ -127,6 +156,9 @@ impl StockChanges {
         if let Some(Some(point)) = self.reorder_point {
             check.range("/reorder_point", point, 0, limits::REORDER_MAX);
         }
+        if self.reason.is_some() && self.quantity.is_none() {
+            check.fail("/reason", "needless", "says why the quantity changes; give a quantity");
+        }
         check.finish()?;
         if self.quantity.is_some() && !has_version {
             Err(Refusal::VersionRequired)
@@ -134,12 +166,70 @@ impl StockChanges {
             Ok(())
         }
     }
+
+    /// Why the quantity changes by `delta`.
+    ///
+    /// # Errors
+    /// When the reason that was given does not go with it.
+    pub fn reason(&self, delta: i64) -> Result<Reason, Refusal> {
+        let reason = self.reason.unwrap_or(Reason::Correction);
+        let mut check = Check::new();
+        check_reason(&mut check, reason, delta);
+        check.finish()?;
+        Ok(reason)
+    }
+}
+
+/// What a stock item held at a moment, as the ledger says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StockAt {
+    /// The stock item.
+    pub stock_item_id: i64,
+    /// Its product.
+    pub product_id: i64,
+    /// The product's SKU, as it is now.
+    pub sku: String,
+    /// Its location.
+    pub location_id: i64,
+    /// The location's name, as it is now.
+    pub location: String,
+    /// Units that were there.
+    pub quantity: i64,
+    /// Of those, units that were promised.
+    pub reserved: i64,
+    /// Units that could still be promised.
+    pub available: i64,
+    /// The last movement by then.
+    pub movement_id: i64,
+    /// When that was.
+    pub moved_at: Timestamp,
+}
+
+words! {
+    /// By what the value of all stock is told apart, beside its currency.
+    pub enum ValueBy {
+        /// By location.
+        Location = "location",
+        /// By the products' category.
+        Category = "category",
+    }
 }
 
 /// What all stock is worth, per currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StockValue {
+    /// The location, where told apart by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location_id: Option<i64>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The category, where told apart by it; `null` for products without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub category: Option<Option<String>>,
     /// ISO 4217 code.
     pub currency: String,
     /// Sum of quantity × unit price, in minor units.

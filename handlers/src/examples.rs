@@ -12,6 +12,7 @@ use inventory_domain::{
     delivery::{Attempt, Delivery, DeliveryState},
     event::{Event, EventType},
     file_job::{Export, ExportKind, FileStatus, Import, ImportCounts, NewExport, RefusedLine},
+    hold::{Hold, HoldLine, HoldStatus},
     location::Location,
     low_stock::Severity,
     movement::{Movement, MovementKind, Reason},
@@ -23,9 +24,10 @@ use inventory_domain::{
     replenishment::{Needs, Suggestion},
     returns::{Disposition, Return, ReturnLine, ReturnReason},
     shipment::{Shipment, ShipmentLine},
-    stock::{StockItem, StockValue},
+    stock::{StockAt, StockItem, StockValue},
     supplier::{SuppliedProduct, Supplier},
     timeline::{Happening, TimelineEntry, TimelineLine},
+    transfer::{Transfer, TransferLine, TransferStatus},
     webhook::Webhook,
 };
 use serde_json::{Value, json};
@@ -118,11 +120,117 @@ pub(crate) fn movement() -> Movement {
 
 pub(crate) fn stock_value() -> StockValue {
     StockValue {
+        location_id: None,
+        location: None,
+        category: None,
         currency: "USD".to_owned(),
         value_minor: 125_000,
         quantity: 100,
         items: 1,
     }
+}
+
+pub(crate) fn stock_at() -> StockAt {
+    StockAt {
+        stock_item_id: 1,
+        product_id: 1,
+        sku: product().sku,
+        location_id: 2,
+        location: location().name,
+        quantity: 97,
+        reserved: 0,
+        available: 97,
+        movement_id: 1,
+        moved_at: NOON,
+    }
+}
+
+pub(crate) fn hold() -> Hold {
+    Hold {
+        id: ORDER_ID,
+        status: HoldStatus::Active,
+        reference: Some("cart-7".to_owned()),
+        expires_at: MORNING.plus_minutes(15),
+        lines: vec![HoldLine {
+            line: 1,
+            product_id: 1,
+            sku: product().sku,
+            stock_item_id: 1,
+            location_id: 2,
+            location: location().name,
+            quantity: 5,
+        }],
+        version: 1,
+        created_at: MORNING,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn released_hold() -> Hold {
+    Hold {
+        status: HoldStatus::Released,
+        version: 2,
+        updated_at: MORNING.plus_minutes(5),
+        ..hold()
+    }
+}
+
+pub(crate) fn draft_transfer() -> Transfer {
+    Transfer {
+        id: 1,
+        status: TransferStatus::Draft,
+        from_location_id: 1,
+        from_location: "MAIN".to_owned(),
+        to_location_id: 2,
+        to_location: location().name,
+        note: None,
+        lines: vec![TransferLine {
+            line: 1,
+            product_id: 1,
+            sku: product().sku,
+            quantity: 40,
+            received: 0,
+            lost: 0,
+        }],
+        version: 1,
+        created_at: MORNING,
+        dispatched_at: None,
+        received_at: None,
+        updated_at: MORNING,
+    }
+}
+
+pub(crate) fn transit_transfer() -> Transfer {
+    Transfer {
+        status: TransferStatus::InTransit,
+        version: 2,
+        dispatched_at: Some(MORNING.plus_minutes(5)),
+        updated_at: MORNING.plus_minutes(5),
+        ..draft_transfer()
+    }
+}
+
+pub(crate) fn cancelled_transfer() -> Transfer {
+    Transfer {
+        status: TransferStatus::Cancelled,
+        version: 3,
+        updated_at: NOON,
+        ..transit_transfer()
+    }
+}
+
+pub(crate) fn received_transfer() -> Transfer {
+    let mut transfer = Transfer {
+        status: TransferStatus::Received,
+        version: 3,
+        received_at: Some(NOON),
+        updated_at: NOON,
+        ..transit_transfer()
+    };
+    for line in &mut transfer.lines {
+        (line.received, line.lost) = (line.quantity - 1, 1);
+    }
+    transfer
 }
 
 pub(crate) fn pending_order() -> Order {

@@ -35,6 +35,7 @@ mod locations {
 mod inventory {
     pub(crate) mod add;
     pub(crate) mod adjust;
+    pub(crate) mod at;
     pub(crate) mod get;
     pub(crate) mod list;
     pub(crate) mod low_stock;
@@ -63,6 +64,26 @@ mod returns {
     pub(crate) mod create;
     pub(crate) mod get;
     pub(crate) mod list;
+}
+
+mod reservations {
+    pub(crate) mod commit;
+    pub(crate) mod create;
+    pub(crate) mod expire;
+    pub(crate) mod extend;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod release;
+}
+
+mod transfers {
+    pub(crate) mod cancel;
+    pub(crate) mod create;
+    pub(crate) mod dispatch;
+    pub(crate) mod get;
+    pub(crate) mod list;
+    pub(crate) mod receive;
+    pub(crate) mod update;
 }
 
 mod events {

@@ -20,6 +20,7 @@ use inventory_domain::{
     delivery::{DeliveryState, DisabledReason},
     event::EventType,
     file_job::{ExportKind, FileStatus},
+    hold::HoldStatus,
     limits,
     low_stock::Severity,
     movement::{MovementKind, Reason},
@@ -30,6 +31,7 @@ use inventory_domain::{
     purchase::PurchaseStatus,
     returns::{Disposition, ReturnReason},
     timeline::Happening,
+    transfer::TransferStatus,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +82,14 @@ const TAGS: &[(&str, &str)] = &[
     ),
     ("returns", "What came back of orders."),
     ("payments", "What who takes the money tells."),
+    (
+        "reservations",
+        "Units held for a while, before there is an order. A reservation ends by itself.",
+    ),
+    (
+        "transfers",
+        "Stock on its way from one location to another, which is nobody's until it arrives.",
+    ),
     ("alerts", "Stock that is low, until it has recovered."),
     ("suppliers", "Who products are ordered from, and on which terms."),
     ("purchases", "What is ordered from suppliers, and what of it has come."),
@@ -175,6 +185,7 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         ExportKind,
         FileStatus,
         Happening,
+        HoldStatus,
         MovementKind,
         OnShortage,
         OrderReason,
@@ -189,6 +200,7 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         ReturnReason,
         Role,
         Severity,
+        TransferStatus,
     );
 }
 
@@ -388,7 +400,7 @@ fn query_parameter(
             // The largest 64-bit number says nothing to a reader, and others than us may not hold it.
             .maximum((max < i64::MAX).then_some(max as isize)),
         Kind::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
-        Kind::Time => ObjectBuilder::new()
+        Kind::Time | Kind::NeededTime => ObjectBuilder::new()
             .schema_type(Type::String)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
         Kind::Words(words) => ObjectBuilder::new()
@@ -415,14 +427,16 @@ fn query_parameter(
     let example = match parameter.kind {
         Kind::Names(names) => json!(names().into_iter().take(2).collect::<Vec<_>>().join(",")),
         Kind::Cursor => json!(cursor(operation, document)),
-        Kind::Text(_) | Kind::NeededText(_) | Kind::Time | Kind::Words(_) | Kind::Sort(_) => json!(parameter.example),
+        Kind::Text(_) | Kind::NeededText(_) | Kind::Time | Kind::NeededTime | Kind::Words(_) | Kind::Sort(_) => {
+            json!(parameter.example)
+        }
         Kind::Number(..) | Kind::Flag => parameter.example.parse().unwrap_or(Value::Null),
     };
     ParameterBuilder::new()
         .name(parameter.name)
         .parameter_in(ParameterIn::Query)
         .required(match parameter.kind {
-            Kind::NeededText(_) => Required::True,
+            Kind::NeededText(_) | Kind::NeededTime => Required::True,
             _ => Required::False,
         })
         .description(Some(parameter.description))

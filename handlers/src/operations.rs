@@ -3,8 +3,8 @@
 use crate::{
     alerts, audit, channels, clients, counts, customers, docs, events, exports, files,
     http::{Context, document::Document},
-    imports, inventory, keys, locations, orders, outbox, parked, payments, products, purchases, replenishment, returns,
-    stock, suppliers, system, token, users, webhooks,
+    imports, inventory, keys, locations, orders, outbox, parked, payments, products, purchases, replenishment,
+    reservations, returns, stock, suppliers, system, token, transfers, users, webhooks,
 };
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::HeaderValue;
@@ -170,6 +170,23 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(inventory_movements, GET "/api/v1/inventory/{id:long}/movements", Viewer, "List a stock item's movements", inventory::movements),
     operation!(inventory_low_stock, GET "/api/v1/inventory/low-stock", Viewer, "List what is low", inventory::low_stock),
     operation!(inventory_value, GET "/api/v1/inventory/value", Viewer, "Value all stock", inventory::value),
+    operation!(inventory_at, GET "/api/v1/inventory/at", Viewer, "Say what stock was at a moment", inventory::at),
+
+    operation!(transfers_list, GET "/api/v1/transfers", Viewer, "List transfers", transfers::list),
+    operation!(transfers_create, POST "/api/v1/transfers", Clerk, "Plan a transfer", transfers::create),
+    operation!(transfers_get, GET "/api/v1/transfers/{id:long}", Viewer, "Get a transfer", transfers::get),
+    operation!(transfers_update, PATCH | PUT "/api/v1/transfers/{id:long}", Clerk, "Change a planned transfer", transfers::update),
+    operation!(transfers_dispatch, POST "/api/v1/transfers/{id:long}/dispatch", Clerk, "Send a transfer off", transfers::dispatch),
+    operation!(transfers_receive, POST "/api/v1/transfers/{id:long}/receive", Clerk, "Receive a transfer", transfers::receive),
+    operation!(transfers_cancel, POST "/api/v1/transfers/{id:long}/cancel", Clerk, "Cancel a transfer", transfers::cancel),
+
+    operation!(reservations_list, GET "/api/v1/reservations", Viewer, "List reservations", reservations::list),
+    operation!(reservations_create, POST "/api/v1/reservations", Clerk, "Reserve units for a while", reservations::create),
+    operation!(reservations_get, GET "/api/v1/reservations/{id:guid}", Viewer, "Get a reservation", reservations::get),
+    operation!(reservations_extend, POST "/api/v1/reservations/{id:guid}/extend", Clerk, "Extend a reservation", reservations::extend),
+    operation!(reservations_release, POST "/api/v1/reservations/{id:guid}/release", Clerk, "Release a reservation", reservations::release),
+    operation!(reservations_commit, POST "/api/v1/reservations/{id:guid}/commit", Clerk, "Turn a reservation into an order", reservations::commit),
+    operation!(reservations_expire, Trigger::Timer("15 * * * * *"), "Expire reservations whose time is up", reservations::expire),
 
     operation!(orders_list, GET "/api/v1/orders", Viewer, "List orders", orders::list),
     operation!(orders_create, POST "/api/v1/orders", Clerk, "Place an order", orders::create),

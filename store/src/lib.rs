@@ -20,6 +20,7 @@ pub mod exports;
 pub mod file_jobs;
 mod filter;
 pub mod fulfilment;
+pub mod holds;
 pub mod idempotency;
 pub mod kpis;
 pub mod levels;
@@ -47,6 +48,7 @@ pub mod suppliers;
 pub mod sweep;
 pub mod timeline;
 mod trace;
+pub mod transfers;
 
 pub use db::{
     AccessError, Authentication, Caller, Engine, Logged, Observer, Options, PoolStatus, Store, StoreError, Tx, clock,

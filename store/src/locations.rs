@@ -120,13 +120,45 @@ fn created(tx: &mut Tx, location: &Location) -> Result<(), StoreError> {
     tx.event(EventType::LocationChanged, subject(location.id), location)
 }
 
+static FIND: Sql = Sql::new(
+    "SELECT id, code, name, priority, version, created_at, updated_at FROM locations
+     WHERE name = $1 OR code = $2 ORDER BY CASE WHEN name = $1 THEN 0 ELSE 1 END LIMIT 1",
+);
+
+/// The location that a caller means by a name or code, or by an id, each with its pointer in the input; `None` where neither is
+/// given.
+///
+/// # Errors
+/// When there is no such location.
+pub(crate) async fn look_up(
+    tx: &mut Tx,
+    (name, text): (&str, Option<&str>),
+    (id_name, id): (&str, Option<i64>),
+) -> Result<Option<Location>, StoreError> {
+    static BY_ID: Sql =
+        Sql::new("SELECT id, code, name, priority, version, created_at, updated_at FROM locations WHERE id = $1");
+    let (pointer, found, what) = match (text, id) {
+        (Some(text), _) => {
+            let code = code_from_name(text);
+            (
+                name,
+                tx.first(&FIND, &[text.into(), (&code).into()]).await?,
+                text.to_owned(),
+            )
+        }
+        (None, Some(id)) => (id_name, tx.first(&BY_ID, &[id.into()]).await?, id.to_string()),
+        (None, None) => return Ok(None),
+    };
+    if found.is_none() {
+        let detail = format!("location {what} does not exist");
+        return Err(Refusal::invalid(pointer, "unknown_location", detail).into());
+    }
+    Ok(found)
+}
+
 /// The location that a caller means by `text`: its name, or its code (`Warehouse A` is `WAREHOUSE-A`); created where it is
 /// not there.
 pub(crate) async fn resolve(tx: &mut Tx, text: &str) -> Result<Location, StoreError> {
-    static FIND: Sql = Sql::new(
-        "SELECT id, code, name, priority, version, created_at, updated_at FROM locations
-         WHERE name = $1 OR code = $2 ORDER BY CASE WHEN name = $1 THEN 0 ELSE 1 END LIMIT 1",
-    );
     // Two requests may find that it is missing: one creates it, the other takes what was created.
     static INSERT: Sql = Sql::new(
         "INSERT INTO locations (code, name, priority, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)

@@ -6,8 +6,8 @@ use crate::{
     db::{FromRow, Group, Reader, Run as _, Sql, Store, all_failed, json},
 };
 use inventory_domain::{
-    Refusal,
-    order::{NewOrder, OrderLine},
+    Conflict, Refusal,
+    order::{NewOrder, NewOrderLine, OnShortage, OrderLine},
     product::ProductStatus,
 };
 use serde::Serialize;
@@ -29,6 +29,19 @@ pub(crate) enum Ordering<'a> {
     Reference(&'a str),
     /// Who has this id.
     Id(i64),
+    /// Nobody yet: units are held, or moved.
+    Nobody,
+}
+
+/// Lines alone, in the form in which names are looked up.
+pub(crate) fn wanted(lines: &[NewOrderLine]) -> NewOrder {
+    NewOrder {
+        customer: String::new(),
+        on_shortage: OnShortage::Reject,
+        hold_minutes: None,
+        payment: None,
+        lines: lines.to_vec(),
+    }
 }
 
 /// The names of orders that arrive one by one: those that come together are looked up together.
@@ -52,6 +65,7 @@ impl Wanted {
         match ordering {
             Ordering::Reference(reference) => self.customers.push(reference.to_owned()),
             Ordering::Id(id) => self.customer_ids.push(id),
+            Ordering::Nobody => {}
         }
     }
 
@@ -232,6 +246,19 @@ impl Names {
                 Some((*id, reference.to_owned()))
             }
             Ordering::Id(id) => Some((id, self.customer_by_id.get(&id)?.clone())),
+            Ordering::Nobody => None,
+        }
+    }
+
+    /// As [`Names::lines`]; refuses products that are archived, too.
+    pub(crate) fn stocked_lines(&self, order: &NewOrder) -> Result<Vec<OrderLine>, Refusal> {
+        let (lines, statuses) = self.lines(order)?;
+        match statuses.iter().position(|status| *status == ProductStatus::Archived) {
+            None => Ok(lines),
+            Some(index) => {
+                let detail = format!("product {} is archived", lines[index].product_id);
+                Err(Refusal::conflict(Conflict::ProductArchived, detail))
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 use crate::{
     StoreError, TraceParent, Tx,
     db::{Caller, Store, json},
+    holds,
     names::{self, Ordering},
     orders::{self, LoadedOrder, NewReservationRow, OrderRows, subject},
     parked::NewParked,
@@ -87,14 +88,27 @@ pub async fn process(
 ) -> Result<Processed, StoreError> {
     let mut attempt = 1;
     loop {
-        match try_process(store, caller, messages, unreadable).await {
-            // Another instance has inserted one of our orders, or erased a customer: what it wrote is visible to the next attempt.
-            Err(error) if attempt < ATTEMPTS_MAX && (error.is_unique_violation() || error.is_missing_reference()) => {
-                attempt += 1;
+        let is_last = attempt == ATTEMPTS_MAX;
+        match try_process(store, caller, messages, unreadable, is_last).await {
+            Ok(Attempt::Done(processed)) => return Ok(processed),
+            // They may have units of other products, too, which would have to be locked before those that are locked now.
+            Ok(Attempt::HoldsAreDue(product_ids)) => {
+                holds::expire_on(store.begin(caller.clone()), &product_ids).await?;
             }
-            result => return result,
+            // Another instance has inserted one of our orders, or erased a customer: what it wrote is visible to the next attempt.
+            Err(error) if !is_last && (error.is_unique_violation() || error.is_missing_reference()) => {}
+            Err(error) => return Err(error),
         }
+        attempt += 1;
     }
+}
+
+/// How an attempt at a batch ended.
+enum Attempt {
+    /// It is decided.
+    Done(Processed),
+    /// Nothing was done: holds on the stock of these products have to be ended first.
+    HoldsAreDue(Vec<i64>),
 }
 
 /// What a message wants, with the status of the product of each line; or why it is parked.
@@ -105,7 +119,8 @@ async fn try_process(
     caller: &Caller,
     messages: &[OrderMessage],
     unreadable: &[NewParked],
-) -> Result<Processed, StoreError> {
+    is_last: bool,
+) -> Result<Attempt, StoreError> {
     let mut tx = store.begin(caller.clone());
     let mut parked: Vec<NewParked> = unreadable.to_vec();
     if messages.is_empty() {
@@ -114,7 +129,7 @@ async fn try_process(
             [("parked", json(&NewParked::rows(&parked, tx.now()))?)],
         )?;
         tx.commit().await?;
-        return Ok(Processed::default());
+        return Ok(Attempt::Done(Processed::default()));
     }
     let new: Vec<_> = messages
         .iter()
@@ -173,6 +188,9 @@ async fn try_process(
     }
     let due_items: Vec<i64> = due_units.iter().map(|units| units.stock_item_id).collect();
     let items = stock::lock(&mut tx, &product_ids, &due_items).await?;
+    if !is_last && items.iter().any(|item| item.has_due_holds) {
+        return Ok(Attempt::HoldsAreDue(product_ids));
+    }
     let mut items: BTreeMap<i64, LockedItem> = items.into_iter().map(|item| (item.id, item)).collect();
 
     let mut rows = OrderRows::default();
@@ -267,10 +285,10 @@ async fn try_process(
     // The clock that placed an order may be another instance's, and ahead of ours.
     let wait = |order: &Order| Duration::from_micros((now.micros() - order.created_at.micros()).max(0).unsigned_abs());
     let known = to_decide.iter().filter(|(_, _, is_known, _)| *is_known);
-    Ok(Processed {
+    Ok(Attempt::Done(Processed {
         outcomes: outcomes.into_iter().flatten().collect(),
         waits: known.map(|(order, ..)| wait(order)).collect(),
-    })
+    }))
 }
 
 fn details(refusal: &Refusal) -> String {

@@ -5,7 +5,7 @@ use crate::{
     db::{Arg, FromRow, Reader, Run as _, Sql, Store},
     filter::Filter,
     paging::{Column, Page, Sorting},
-    stock,
+    stock, transfers,
 };
 use inventory_domain::{
     Conflict, Refusal, Timestamp,
@@ -293,6 +293,12 @@ pub async fn archive(tx: &mut Tx, id: i64, expected: Option<i64>) -> Result<Prod
             format!("{on_hand} units of product {id} are still in stock; take them out before it is archived"),
         )
         .into());
+    }
+    let in_transit = transfers::in_transit(tx, id).await?;
+    if in_transit > 0 {
+        let detail =
+            format!("{in_transit} units of product {id} are in transit; receive or cancel their transfers first");
+        return Err(Refusal::conflict(Conflict::ProductHasStock, detail).into());
     }
     let after = write(
         tx,

@@ -21,7 +21,7 @@ pub struct Drift {
     pub ledger_on_hand: i64,
     /// Sum of the ledger's reserved deltas.
     pub ledger_reserved: i64,
-    /// Sum of the active reservations.
+    /// Sum of the active reservations and holds.
     pub reservations: i64,
 }
 
@@ -59,12 +59,14 @@ static DRIFT: Sql = Sql::new(
     "SELECT s.id, s.on_hand, s.reserved, CAST(COALESCE(m.on_hand, 0) AS BIGINT), CAST(COALESCE(m.reserved, 0) AS BIGINT), CAST(COALESCE(v.quantity, 0) AS BIGINT)
      FROM stock_items s
      LEFT JOIN (SELECT stock_item_id, SUM(on_hand_delta) AS on_hand, SUM(reserved_delta) AS reserved FROM movements GROUP BY stock_item_id) m ON m.stock_item_id = s.id
-     LEFT JOIN (SELECT stock_item_id, SUM(quantity) AS quantity FROM reservations WHERE state = 'active' GROUP BY stock_item_id) v ON v.stock_item_id = s.id
+     LEFT JOIN (SELECT stock_item_id, SUM(quantity) AS quantity FROM (
+         SELECT stock_item_id, quantity FROM reservations WHERE state = 'active'
+         UNION ALL SELECT stock_item_id, quantity FROM hold_lines WHERE status = 'active') promised GROUP BY stock_item_id) v ON v.stock_item_id = s.id
      WHERE s.on_hand <> COALESCE(m.on_hand, 0) OR s.reserved <> COALESCE(m.reserved, 0) OR s.reserved <> COALESCE(v.quantity, 0)
      ORDER BY s.id LIMIT $1",
 );
 
-/// Repairs one stock item under its lock: reserved becomes the sum of the active reservations, on hand the ledger's sum (at
+/// Repairs one stock item under its lock: reserved becomes the sum of the active reservations and holds, on hand the ledger's sum (at
 /// least what is reserved), and a correcting movement makes the ledger say the same. Says whether there was something to do.
 ///
 /// # Errors
@@ -74,7 +76,8 @@ pub async fn repair(mut tx: Tx, stock_item_id: i64) -> Result<bool, StoreError> 
         "SELECT s.id, s.on_hand, s.reserved,
                 CAST(COALESCE((SELECT SUM(m.on_hand_delta) FROM movements m WHERE m.stock_item_id = s.id), 0) AS BIGINT),
                 CAST(COALESCE((SELECT SUM(m.reserved_delta) FROM movements m WHERE m.stock_item_id = s.id), 0) AS BIGINT),
-                CAST(COALESCE((SELECT SUM(v.quantity) FROM reservations v WHERE v.stock_item_id = s.id AND v.state = 'active'), 0) AS BIGINT)
+                CAST(COALESCE((SELECT SUM(v.quantity) FROM reservations v WHERE v.stock_item_id = s.id AND v.state = 'active'), 0)
+                     + COALESCE((SELECT SUM(h.quantity) FROM hold_lines h WHERE h.stock_item_id = s.id AND h.status = 'active'), 0) AS BIGINT)
          FROM stock_items s WHERE s.id = $1",
     );
     let Some(mut item) = stock::lock(&mut tx, &[], &[stock_item_id]).await?.pop() else {

@@ -6,8 +6,9 @@
 
 use crate::{
     StoreError, Tx,
-    db::{FromRow, MovementRow, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
+    db::{Engine, FromRow, MovementRow, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
     filter::Filter,
+    holds::{self, Freed},
     locations,
     paging::{Column, Page, Sorting},
     products,
@@ -20,7 +21,7 @@ use inventory_domain::{
     low_stock::{self, AlertChange, Severity},
     movement::{MovementKind, Reason},
     product::ProductStatus,
-    stock::{AddStock, AdjustStock, StockChanges, StockItem, StockValue},
+    stock::{AddStock, AdjustStock, StockAt, StockChanges, StockItem, StockValue, ValueBy},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -55,6 +56,9 @@ impl FromRow for StockItem {
 impl FromRow for StockValue {
     fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
         Ok(Self {
+            location_id: None,
+            location: None,
+            category: None,
             currency: row.text()?,
             value_minor: row.int()?,
             quantity: row.int()?,
@@ -94,7 +98,15 @@ pub struct StockFilter {
 
 impl StockFilter {
     fn conditions(&self) -> Filter<'_> {
-        let mut filter = Filter::new();
+        self.add_to(Filter::new())
+    }
+
+    /// As [`StockFilter::conditions`], where the statement's first value is this moment.
+    fn conditions_after(&self, time: Timestamp) -> Filter<'_> {
+        self.add_to(Filter::after(vec![time.into()]))
+    }
+
+    fn add_to<'a>(&'a self, mut filter: Filter<'a>) -> Filter<'a> {
         filter.opt("s.product_id = ?", self.product_id);
         filter.opt("s.location_id = ?", self.location_id);
         filter.opt("p.sku = ?", self.sku.as_ref());
@@ -179,6 +191,106 @@ pub async fn value(store: &Store) -> Result<Vec<StockValue>, StoreError> {
     store.report(&VALUE, &[]).await
 }
 
+struct PlaceValue(StockValue);
+
+impl FromRow for PlaceValue {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        let (location_id, location) = (Some(row.int()?), Some(row.text()?));
+        Ok(Self(StockValue {
+            location_id,
+            location,
+            ..StockValue::from_row(row)?
+        }))
+    }
+}
+
+struct CategoryValue(StockValue);
+
+impl FromRow for CategoryValue {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        let category = Some(row.text_opt()?);
+        Ok(Self(StockValue {
+            category,
+            ..StockValue::from_row(row)?
+        }))
+    }
+}
+
+/// What all stock is worth, per currency and location or category.
+///
+/// # Errors
+/// When the database is away.
+pub async fn value_by(store: &Store, by: ValueBy) -> Result<Vec<StockValue>, StoreError> {
+    static BY_LOCATION: Sql = Sql::new(
+        "SELECT l.id, l.name, p.currency, CAST(SUM(s.on_hand * p.unit_price_minor) AS BIGINT), CAST(SUM(s.on_hand) AS BIGINT), COUNT(*)
+         FROM stock_items s JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id
+         GROUP BY l.id, l.name, p.currency ORDER BY l.id, p.currency",
+    );
+    static BY_CATEGORY: Sql = Sql::new(
+        "SELECT p.category, p.currency, CAST(SUM(s.on_hand * p.unit_price_minor) AS BIGINT), CAST(SUM(s.on_hand) AS BIGINT), COUNT(*)
+         FROM stock_items s JOIN products p ON p.id = s.product_id
+         GROUP BY p.category, p.currency ORDER BY CASE WHEN p.category IS NULL THEN 1 ELSE 0 END, p.category, p.currency",
+    );
+    Ok(match by {
+        ValueBy::Location => {
+            let rows: Vec<PlaceValue> = store.report(&BY_LOCATION, &[]).await?;
+            rows.into_iter().map(|row| row.0).collect()
+        }
+        ValueBy::Category => {
+            let rows: Vec<CategoryValue> = store.report(&BY_CATEGORY, &[]).await?;
+            rows.into_iter().map(|row| row.0).collect()
+        }
+    })
+}
+
+impl FromRow for StockAt {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        let (stock_item_id, product_id, sku) = (row.int()?, row.int()?, row.text()?);
+        let (location_id, location) = (row.int()?, row.text()?);
+        let (quantity, reserved) = (row.int()?, row.int()?);
+        Ok(Self {
+            stock_item_id,
+            product_id,
+            sku,
+            location_id,
+            location,
+            quantity,
+            reserved,
+            available: quantity - reserved,
+            movement_id: row.int()?,
+            moved_at: row.time()?,
+        })
+    }
+}
+
+/// A page of what stock items held at a moment, from the ledger; those that had no movement by then are not there. A row is what
+/// the item's last movement by then left, so it did exist. What it costs grows with the movements since then.
+///
+/// # Errors
+/// When the database is away.
+pub async fn at(store: &Store, time: Timestamp, filter: &StockFilter, page: Page) -> Result<Vec<StockAt>, StoreError> {
+    let select = format!(
+        "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, m.on_hand_after, m.reserved_after, m.id, m.created_at FROM {AT}"
+    );
+    let (sql, args) = filter.conditions_after(time).page(&select, &AT_SORTING, page);
+    store.all(sql, &args).await
+}
+
+/// How many stock items [`at`] has.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count_at(store: &Store, time: Timestamp, filter: &StockFilter) -> Result<i64, StoreError> {
+    let (sql, args) = filter.conditions_after(time).count(AT);
+    store.one(sql, &args).await
+}
+
+/// What stock items of [`at`] may be sorted by.
+pub static AT_SORTING: Sorting = Sorting::new("stock_item_id", &[Column::int("stock_item_id", "s.id")]);
+const AT: &str = "stock_items s JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id \
+                  JOIN movements m ON m.id = (SELECT n.id FROM movements n WHERE n.stock_item_id = s.id AND n.created_at <= $1 \
+                  ORDER BY n.id DESC LIMIT 1)";
+
 /// A stock item under its row lock.
 #[derive(Clone, Debug)]
 pub(crate) struct LockedItem {
@@ -199,6 +311,8 @@ pub(crate) struct LockedItem {
     updated_at: Timestamp,
     product_reorder_point: i64,
     product_status: ProductStatus,
+    /// Whether holds of its units are due.
+    pub(crate) has_due_holds: bool,
     before: (i64, i64, Option<i64>, Option<i64>),
 }
 
@@ -222,6 +336,7 @@ impl FromRow for LockedItem {
             updated_at: row.time()?,
             product_reorder_point: row.int()?,
             product_status: row.word(ProductStatus::parse)?,
+            has_due_holds: row.int_opt()?.is_some(),
             before: (0, 0, None, None),
         };
         item.before = item.values();
@@ -263,6 +378,13 @@ impl LockedItem {
         }
     }
 
+    /// The item as the database has it until the commit.
+    pub(crate) fn view_before(&self) -> StockItem {
+        let mut same = self.clone();
+        (same.on_hand, same.reserved, same.own_reorder_point, same.reorder_point) = self.before;
+        same.view(self.updated_at)
+    }
+
     const fn values(&self) -> (i64, i64, Option<i64>, Option<i64>) {
         (self.on_hand, self.reserved, self.own_reorder_point, self.reorder_point)
     }
@@ -287,7 +409,7 @@ impl LockedItem {
             return Err(Refusal::conflict(
                 Conflict::InsufficientStock,
                 format!(
-                    "{} units are available, {} are promised to orders",
+                    "{} units are available, {} are promised",
                     self.available(),
                     self.reserved
                 ),
@@ -485,13 +607,13 @@ const fn low_event(severity: Severity) -> EventType {
 }
 
 #[derive(Serialize)]
-struct ProductRef {
-    product_id: i64,
+pub(crate) struct ProductRef {
+    pub(crate) product_id: i64,
 }
 
 #[derive(Serialize)]
-struct ItemRef {
-    id: i64,
+pub(crate) struct ItemRef {
+    pub(crate) id: i64,
 }
 
 /// Locks the stock items of `product_ids`, in the order of their ids.
@@ -499,24 +621,36 @@ pub(crate) async fn lock_products(tx: &mut Tx, product_ids: &[i64]) -> Result<Ve
     lock(tx, product_ids, &[]).await
 }
 
+static LOCK: Sql = Sql::new(
+    "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, l.priority, s.on_hand, s.reserved, s.incoming, s.own_reorder_point, s.reorder_point,
+            s.alert_severity, s.version, s.created_at, s.updated_at, p.reorder_point, p.status,
+            (SELECT CAST(1 AS BIGINT) FROM hold_lines h WHERE h.stock_item_id = s.id AND h.status = 'active' AND h.expires_at <= $3 LIMIT 1)
+     FROM stock_items s JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id
+     WHERE s.id IN (SELECT i.id FROM stock_items i JOIN {rows $1 r: product_id BIGINT} ON i.product_id = r.product_id
+                    UNION SELECT q.id FROM {rows $2 q: id BIGINT})
+     ORDER BY s.id {lock s}",
+);
+
+/// The statement that locks stock items, for a test of its plan.
+#[doc(hidden)]
+pub fn lock_statement() -> &'static str {
+    LOCK.text(Engine::Postgres)
+}
+
 /// Locks the stock items with these ids and those of these products, in the order of their ids: every writer locks in this
 /// order, so none waits for another in a circle.
 pub(crate) async fn lock(tx: &mut Tx, product_ids: &[i64], item_ids: &[i64]) -> Result<Vec<LockedItem>, StoreError> {
-    static LOCK: Sql = Sql::new(
-        "SELECT s.id, s.product_id, p.sku, s.location_id, l.name, l.priority, s.on_hand, s.reserved, s.incoming, s.own_reorder_point, s.reorder_point,
-                s.alert_severity, s.version, s.created_at, s.updated_at, p.reorder_point, p.status
-         FROM stock_items s JOIN products p ON p.id = s.product_id JOIN locations l ON l.id = s.location_id
-         WHERE s.id IN (SELECT i.id FROM stock_items i JOIN {rows $1 r: product_id BIGINT} ON i.product_id = r.product_id
-                        UNION SELECT q.id FROM {rows $2 q: id BIGINT})
-         ORDER BY s.id {lock s}",
-    );
     let products: Vec<_> = product_ids
         .iter()
         .map(|&product_id| ProductRef { product_id })
         .collect();
     let items: Vec<_> = item_ids.iter().map(|&id| ItemRef { id }).collect();
-    tx.all(&LOCK, &[(&json(&products)?).into(), (&json(&items)?).into()])
-        .await
+    let now = tx.now();
+    tx.all(
+        &LOCK,
+        &[(&json(&products)?).into(), (&json(&items)?).into(), now.into()],
+    )
+    .await
 }
 
 async fn lock_one(tx: &mut Tx, id: i64) -> Result<LockedItem, StoreError> {
@@ -582,7 +716,7 @@ pub async fn add(tx: &mut Tx, add: &AddStock) -> Result<(StockItem, bool), Store
             add.quantity,
             0,
             Cause {
-                reason: Some(Reason::Receipt),
+                reason: Some(add.reason()),
                 ..Cause::default()
             },
         )?;
@@ -608,15 +742,21 @@ pub(crate) fn record_adjustment(tx: &mut Tx, action: &'static str, item: &Locked
     tx.event(EventType::StockAdjusted, subject(item.id), &view)
 }
 
-fn finish(tx: &mut Tx, action: &'static str, before: &StockItem, item: LockedItem) -> Result<StockItem, StoreError> {
-    let view = item.view(tx.now());
-    if item.values() == item.before {
-        return Ok(view);
+/// Ends a change of one item by hand: what was due on it is written with it.
+fn finish(
+    tx: &mut Tx,
+    action: &'static str,
+    before: &StockItem,
+    id: i64,
+    freed: Freed,
+) -> Result<StockItem, StoreError> {
+    let item = freed.item(id)?;
+    let (view, is_changed) = (item.view(tx.now()), item.values() != item.before);
+    if is_changed {
+        tx.audit(action, subject(id), Some(before), Some(&view))?;
+        tx.event(EventType::StockAdjusted, subject(id), &view)?;
+        freed.stage(tx)?;
     }
-    tx.audit(action, subject(item.id), Some(before), Some(&view))?;
-    tx.event(EventType::StockAdjusted, subject(item.id), &view)?;
-    let rows = settle(tx, vec![item])?;
-    tx.stage(&LEVELS, rows)?;
     Ok(view)
 }
 
@@ -631,16 +771,17 @@ pub async fn adjust(
     adjust: &AdjustStock,
 ) -> Result<StockItem, StoreError> {
     adjust.validate()?;
-    let mut item = lock_one(tx, id).await?;
+    let mut freed = holds::lock_free(tx, &[], &[id]).await?;
+    let item = freed.item_mut(id)?;
     products::expect_version(expected, item.version)?;
-    let before = item.view(tx.now());
+    let before = item.view_before();
     let cause = Cause {
         reason: Some(adjust.reason),
         note: adjust.note.clone(),
         order_id: None,
     };
     item.change(tx, MovementKind::Adjustment, adjust.delta, 0, cause)?;
-    finish(tx, "inventory_adjust", &before, item)
+    finish(tx, "inventory_adjust", &before, id, freed)
 }
 
 /// Overwrites an item's quantity or reorder point.
@@ -654,9 +795,10 @@ pub async fn update(
     changes: &StockChanges,
 ) -> Result<StockItem, StoreError> {
     changes.validate(expected.is_some())?;
-    let mut item = lock_one(tx, id).await?;
+    let mut freed = holds::lock_free(tx, &[], &[id]).await?;
+    let item = freed.item_mut(id)?;
     products::expect_version(expected, item.version)?;
-    let before = item.view(tx.now());
+    let before = item.view_before();
     if let Some(own) = changes.reorder_point {
         item.set_own_reorder_point(own);
     }
@@ -665,10 +807,10 @@ pub async fn update(
     {
         let delta = quantity - item.on_hand;
         let cause = Cause {
-            reason: Some(Reason::Correction),
+            reason: Some(changes.reason(delta)?),
             ..Cause::default()
         };
         item.change(tx, MovementKind::Adjustment, delta, 0, cause)?;
     }
-    finish(tx, "inventory_update", &before, item)
+    finish(tx, "inventory_update", &before, id, freed)
 }

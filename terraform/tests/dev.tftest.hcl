@@ -80,7 +80,7 @@ run "plan" {
   }
 
   assert {
-    condition     = output.background_functions == tolist(["files_work", "orders_backfill", "orders_deadletter", "orders_expire", "orders_process", "outbox_relay", "stock_reconcile", "stock_sweep"])
+    condition     = output.background_functions == tolist(["files_work", "orders_backfill", "orders_deadletter", "orders_expire", "orders_process", "outbox_relay", "reservations_expire", "stock_reconcile", "stock_sweep"])
     error_message = "functions that nobody calls: ${jsonencode(output.background_functions)}"
   }
 }

@@ -4,8 +4,8 @@ use super::{Context, Problem, problem, query::violation};
 use axum::extract::{FromRequestParts, Path};
 use http::{HeaderMap, header, request::Parts};
 use inventory_domain::{
-    Violation, account, alert, channel, count, file_job, location, order, product, purchase, replenishment, returns,
-    shipment, stock, supplier, webhook,
+    Violation, account, alert, channel, count, file_job, hold, location, order, product, purchase, replenishment,
+    returns, shipment, stock, supplier, transfer, webhook,
 };
 use serde::{
     Deserialize,
@@ -47,6 +47,11 @@ impl Input for stock::AdjustStock {}
 impl Input for stock::StockChanges {}
 impl Input for order::NewOrder {}
 impl Input for returns::NewReturn {}
+impl Input for hold::NewHold {}
+impl Input for hold::HoldExtension {}
+impl Input for hold::HoldCommit {}
+impl Input for transfer::NewTransfer {}
+impl Input for transfer::TransferChanges {}
 impl Input for account::NewClient {}
 impl Input for account::NewUser {}
 impl Input for account::AccountChanges {}
@@ -65,6 +70,10 @@ impl Input for purchase::Receipt {}
 impl Input for replenishment::Replenishment {}
 impl Input for count::NewCount {}
 impl Input for count::Record {}
+
+impl Input for transfer::TransferReceipt {
+    const MAY_BE_ABSENT: bool = true;
+}
 
 impl Input for account::Rotation {
     const MAY_BE_ABSENT: bool = true;

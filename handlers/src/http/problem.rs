@@ -98,6 +98,8 @@ pub(crate) const fn conflict_code(conflict: Conflict) -> Code {
         Conflict::OrderState => "The order's status does not allow this",
         Conflict::OrderLineUnits => "The order's line has fewer such units",
         Conflict::PaymentMissing => "The order is not paid",
+        Conflict::ReservationState => "The reservation has ended",
+        Conflict::TransferState => "The transfer's status does not allow this",
         Conflict::AlertCleared => "The alert is cleared",
         Conflict::AccountNameTaken => "Another account has this name",
         Conflict::ApiKeyNameTaken => "Another API key has this name",

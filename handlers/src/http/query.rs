@@ -147,6 +147,14 @@ impl Query {
         time
     }
 
+    /// As [`Query::time`], where there must be one; the epoch where there is none.
+    pub(crate) fn needed_time(&mut self, name: &str) -> Timestamp {
+        if !self.pairs.iter().any(|(found, _)| found == name) {
+            self.check.fail(name, "missing", "must be given");
+        }
+        self.time(name).unwrap_or(Timestamp::from_micros(0))
+    }
+
     /// One word of a closed set.
     pub(crate) fn word<T: Copy + std::fmt::Display>(
         &mut self,
@@ -372,6 +380,8 @@ pub(crate) enum Kind {
     Flag,
     /// A moment.
     Time,
+    /// The same, which must be given.
+    NeededTime,
     /// One of these words.
     Words(fn() -> Vec<&'static str>),
     /// Where a page begins.

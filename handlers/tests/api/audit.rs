@@ -130,6 +130,38 @@ async fn webhooks(writer: &mut Writer) {
     writer.write("webhooks_delete", &one, &[], json!({})).await;
 }
 
+async fn hold_and_transfer(writer: &mut Writer) {
+    writer.api.product("COFFEE", 9, 0).await;
+    let lines = json!([{ "sku": "COFFEE", "quantity": 1 }]);
+    for (step, operation, body) in [
+        ("release", "reservations_release", json!({})),
+        ("commit", "reservations_commit", json!({ "customer": "C-1" })),
+    ] {
+        let new = json!({ "lines": lines });
+        let held = writer
+            .write("reservations_create", "/api/v1/reservations", &[], new)
+            .await;
+        let path = format!("/api/v1/reservations/{}", held["id"].as_str().unwrap());
+        let more = json!({ "expires_in_seconds": 60 });
+        writer
+            .write("reservations_extend", &format!("{path}/extend"), &[], more)
+            .await;
+        writer.write(operation, &format!("{path}/{step}"), &[], body).await;
+    }
+    for (step, operation) in [("receive", "transfers_receive"), ("cancel", "transfers_cancel")] {
+        let new = json!({ "from_location": "MAIN", "to_location": "A", "lines": lines });
+        let draft = writer.write("transfers_create", "/api/v1/transfers", &[], new).await;
+        let path = format!("/api/v1/transfers/{}", draft["id"]);
+        writer
+            .write("transfers_update", &path, &[], json!({ "note": "by van" }))
+            .await;
+        writer
+            .write("transfers_dispatch", &format!("{path}/dispatch"), &[], json!({}))
+            .await;
+        writer.write(operation, &format!("{path}/{step}"), &[], json!({})).await;
+    }
+}
+
 #[tokio::test]
 async fn every_write_is_in_the_audit_trail() {
     let folder = Folder::new();
@@ -204,6 +236,7 @@ async fn every_write_is_in_the_audit_trail() {
     supply(&mut writer, &product, &item).await;
     channels(&mut writer).await;
     webhooks(&mut writer).await;
+    hold_and_transfer(&mut writer).await;
     let bad = json!({ "customer": "C-1", "lines": [{ "sku": "NOPE", "quantity": 1 }] }).to_string();
     writer.api.deliver("orders_process", &[("m", &bad)]).await.expect(200);
     let parked = writer.api.get("/api/v1/parked").await.items()[0]["id"].clone();

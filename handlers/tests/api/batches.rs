@@ -117,6 +117,7 @@ async fn nobody_but_the_host_invokes() {
         "orders_deadletter",
         "orders_expire",
         "orders_backfill",
+        "reservations_expire",
         "stock_sweep",
         "stock_reconcile",
         "outbox_relay",

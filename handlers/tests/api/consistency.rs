@@ -497,7 +497,7 @@ fn roles_are_as_wide_as_they_should_be() {
             // What they hold goes out of the house, or changes the whole catalogue.
             ("channels" | "exports" | "imports" | "webhooks", _) => Role::Manager,
             (_, Some((methods, _))) if methods == ["GET"] => Role::Viewer,
-            ("inventory" | "orders" | "returns", _) => Role::Clerk,
+            ("inventory" | "orders" | "reservations" | "returns" | "transfers", _) => Role::Clerk,
             // Done with the goods in one's hands.
             _ if matches!(operation.name, "purchases_receive" | "counts_record") => Role::Clerk,
             _ => Role::Manager,

@@ -162,6 +162,50 @@ async fn what_is_low_and_what_all_is_worth() {
 }
 
 #[tokio::test]
+async fn reasons_and_what_stock_was() {
+    let api = Api::new().await;
+    let (product, item) = api.product("TEA", 100, 5).await;
+    let morning = api.get(&format!("{INVENTORY}/{item}/movements")).await.items()[0]["created_at"].clone();
+    let found = json!({ "product_id": product, "quantity": 2, "reason": "found" });
+    api.post(INVENTORY, &found).await.expect(200);
+    let adjust = format!("{INVENTORY}/{item}/adjust");
+    api.post(&adjust, &json!({ "delta": -1, "reason": "theft" }))
+        .await
+        .expect(200);
+    let answer = api.post(&adjust, &json!({ "delta": 1, "reason": "theft" })).await;
+    assert_eq!(answer.problem(422, "invalid").pointers(), ["/reason"]);
+    let answer = api.post(&adjust, &json!({ "delta": 1 })).await;
+    assert_eq!(answer.problem(422, "invalid").pointers(), ["/reason"]);
+
+    let at = |time: &str| format!("{INVENTORY}/at?product_id={product}&time={time}");
+    let then = api.get(&at(morning.as_str().unwrap())).await.expect(200).items();
+    assert_eq!((then[0]["quantity"].as_i64(), then.len()), (Some(100), 1));
+    let now = api.get(&at("2099-01-01T00:00:00Z")).await.expect(200).items();
+    assert_eq!(now[0]["quantity"], 101);
+    assert!(
+        api.get(&at("2000-01-01T00:00:00Z"))
+            .await
+            .expect(200)
+            .items()
+            .is_empty()
+    );
+    let answer = api.get(&format!("{INVENTORY}/at")).await;
+    assert_eq!(answer.problem(422, "invalid").pointers(), ["time"]);
+    let answer = api.get(&at("noon")).await;
+    assert_eq!(answer.problem(422, "invalid").pointers(), ["time"]);
+
+    let worth = json!({ "currency": "USD", "value_minor": 10_100, "quantity": 101, "items": 1 });
+    let mut by_location = worth.clone();
+    (by_location["location_id"], by_location["location"]) = (json!(1), json!("MAIN"));
+    let answer = api.get(&format!("{INVENTORY}/value?by=location")).await;
+    assert_eq!(answer.body(), json!([by_location]));
+    let mut by_category = worth;
+    by_category["category"] = json!(null);
+    let answer = api.get(&format!("{INVENTORY}/value?by=category")).await;
+    assert_eq!(answer.body(), json!([by_category]));
+}
+
+#[tokio::test]
 async fn alerts_are_raised_acknowledged_and_cleared() {
     let api = Api::new().await;
     let (product, item) = api.product("TEA", 100, 10).await;

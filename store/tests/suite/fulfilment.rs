@@ -634,6 +634,7 @@ pub async fn two_instances_hand_out_at_once(database: &Database) {
                 quantity: 33,
                 location: None,
                 location_id: None,
+                reason: None,
                 reorder_point: None,
             };
             stock::add(&mut tx, &add).await.unwrap();

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod counts;
 pub mod files;
 pub mod fulfilment;
+pub mod holds;
 pub mod levels;
 pub mod lists;
 pub mod orders;
@@ -15,6 +16,7 @@ pub mod receivers;
 pub mod records;
 pub mod replenishment;
 pub mod stock;
+pub mod transfers;
 
 use inventory_domain::{
     order::{NewOrder, NewOrderLine, OnShortage},
@@ -150,6 +152,7 @@ impl Database {
             quantity,
             location: location.map(str::to_owned),
             location_id: None,
+            reason: None,
             reorder_point: None,
         };
         let (item, _) = inventory_store::stock::add(&mut tx, &add).await.unwrap();

@@ -4,7 +4,7 @@ use inventory_domain::{
     alert::AlertStatus,
     low_stock::Severity,
     movement::Reason,
-    stock::{AddStock, AdjustStock, StockChanges},
+    stock::{AddStock, AdjustStock, StockChanges, ValueBy},
 };
 use inventory_store::{
     Page, StoreError,
@@ -73,6 +73,7 @@ pub async fn refusals_change_nothing(database: &Database) {
             quantity,
             location,
             location_id,
+            reason: None,
             reorder_point: None,
         };
         let result = stock::add(&mut tx, &add).await;
@@ -89,6 +90,7 @@ pub async fn refusals_change_nothing(database: &Database) {
     let mut tx = database.begin();
     let overwrite = StockChanges {
         quantity: Some(5),
+        reason: None,
         reorder_point: None,
     };
     let result = stock::update(&mut tx, item.id, None, &overwrite).await;
@@ -335,4 +337,168 @@ pub async fn the_ledger_is_append_only(database: &Database) {
             .await
             .is_err()
     );
+}
+
+pub async fn a_stale_absolute_write_undoes_nothing(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 100, None).await;
+    // A form was opened at 100; sales happen; the form is sent, by ten people at once.
+    adjust(database, item.id, -40).await;
+    let mut tasks = Vec::new();
+    let seen = [
+        item.version,
+        stock::get(&database.store, item.id).await.unwrap().version,
+    ];
+    for number in 0..20_usize {
+        let (store, version) = (database.store.clone(), seen[number % 2]);
+        tasks.push(tokio::spawn(async move {
+            let mut tx = store.begin(super::caller());
+            let overwrite = StockChanges {
+                quantity: Some(70),
+                reason: Some(Reason::Count),
+                reorder_point: None,
+            };
+            match stock::update(&mut tx, item.id, Some(version), &overwrite).await {
+                Ok(_) => {
+                    tx.commit().await.unwrap();
+                    Some(version)
+                }
+                Err(StoreError::Refused(Refusal::VersionMismatch { .. })) => None,
+                Err(error) => panic!("{error:?}"),
+            }
+        }));
+    }
+    let mut written = Vec::new();
+    for task in tasks {
+        written.extend(task.await.unwrap());
+    }
+    assert_eq!(
+        written,
+        [seen[1]],
+        "one of those who saw the sales, none of those who did not"
+    );
+    let ledger = movements::list(&database.store, item.id, Page::default())
+        .await
+        .unwrap();
+    let told: Vec<_> = ledger.iter().map(|m| (m.on_hand_delta, m.on_hand_after)).collect();
+    assert_eq!(told, [(100, 100), (-40, 60), (10, 70)]);
+    assert_eq!(ledger[2].reason, Some(Reason::Count));
+}
+
+pub async fn deltas_at_once_are_all_counted(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 100, None).await;
+    let mut tasks = Vec::new();
+    for number in 0..60_i64 {
+        let (store, product_id) = (database.store.clone(), product.id);
+        tasks.push(tokio::spawn(async move {
+            let mut tx = store.begin(super::caller());
+            if number % 3 == 0 {
+                let add = AddStock {
+                    product_id,
+                    quantity: 5,
+                    location: None,
+                    location_id: None,
+                    reason: Some(Reason::Found),
+                    reorder_point: None,
+                };
+                stock::add(&mut tx, &add).await.unwrap();
+            } else {
+                let adjust = AdjustStock {
+                    delta: -1,
+                    reason: Reason::Sample,
+                    note: None,
+                };
+                stock::adjust(&mut tx, item.id, None, &adjust).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let level = stock::get(&database.store, item.id).await.unwrap();
+    assert_eq!((level.quantity, level.version), (100 + 20 * 5 - 40, item.version + 60));
+    let found = "SELECT COUNT(*) FROM movements WHERE kind = 'receipt' AND reason = 'found'";
+    assert_eq!(database.number(found).await, 20);
+}
+
+pub async fn reasons_go_one_way(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 10, None).await;
+    for (delta, reason) in [
+        (1, Reason::Damage),
+        (1, Reason::Theft),
+        (-1, Reason::Receipt),
+        (-1, Reason::Found),
+    ] {
+        let mut tx = database.begin();
+        let wrong = AdjustStock {
+            delta,
+            reason,
+            note: None,
+        };
+        let result = stock::adjust(&mut tx, item.id, None, &wrong).await;
+        let Refusal::Invalid(found) = refused(tx, result) else {
+            panic!("must be invalid")
+        };
+        assert_eq!(found[0].pointer, "/reason");
+    }
+    let mut tx = database.begin();
+    let wrong = StockChanges {
+        quantity: Some(12),
+        reason: Some(Reason::Expiry),
+        reorder_point: None,
+    };
+    let result = stock::update(&mut tx, item.id, Some(item.version), &wrong).await;
+    assert!(matches!(refused(tx, result), Refusal::Invalid(found) if found[0].code == "wrong_direction"));
+    assert_eq!(stock::get(&database.store, item.id).await.unwrap(), item);
+}
+
+pub async fn stock_as_it_was_and_what_it_is_worth_where(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let before = inventory_store::clock();
+    let item = database.add(product.id, 10, None).await;
+    let first = movements::list(&database.store, item.id, Page::default())
+        .await
+        .unwrap();
+    adjust(database, item.id, -3).await;
+    let elsewhere = database.add(product.id, 5, Some("Warehouse A")).await;
+    let at = async |time| {
+        let found = stock::at(&database.store, time, &stock::StockFilter::default(), Page::default()).await;
+        let rows = found.unwrap().into_iter();
+        rows.map(|row| (row.stock_item_id, row.quantity)).collect::<Vec<_>>()
+    };
+    assert_eq!(at(before).await, [], "nothing was there");
+    assert_eq!(at(first[0].created_at).await, [(item.id, 10)]);
+    assert_eq!(at(inventory_store::clock()).await, [(item.id, 7), (elsewhere.id, 5)]);
+    let there = stock::StockFilter {
+        location_id: Some(elsewhere.location_id),
+        ..stock::StockFilter::default()
+    };
+    let found = stock::at(&database.store, inventory_store::clock(), &there, Page::default()).await;
+    assert_eq!(found.unwrap().len(), 1);
+
+    let by_location = stock::value_by(&database.store, ValueBy::Location).await.unwrap();
+    let told: Vec<_> = by_location
+        .iter()
+        .map(|row| (row.location.as_deref(), row.value_minor, row.quantity, row.items))
+        .collect();
+    assert_eq!(
+        told,
+        [(Some("MAIN"), 7 * 250, 7, 1), (Some("Warehouse A"), 5 * 250, 5, 1)]
+    );
+    database
+        .store
+        .execute_raw("UPDATE products SET category = 'Tea' WHERE sku = 'A-1'")
+        .await
+        .unwrap();
+    let bare = database.product("B-1", 0).await;
+    database.add(bare.id, 2, None).await;
+    let by_category = stock::value_by(&database.store, ValueBy::Category).await.unwrap();
+    let told: Vec<_> = by_category
+        .iter()
+        .map(|row| (row.category.clone(), row.quantity))
+        .collect();
+    assert_eq!(told, [(Some(Some("Tea".to_owned())), 12), (Some(None), 2)]);
 }
