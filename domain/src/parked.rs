@@ -20,7 +20,7 @@ words! {
         UnknownCustomer = "unknown_customer",
         /// It names an order that does not exist.
         UnknownOrder = "unknown_order",
-        /// An order with this id exists and says something else.
+        /// An order with this id exists and says something else, or a reservation has it.
         OrderIdTaken = "order_id_taken",
         /// The database refused this message's data, and it alone.
         DataRefused = "data_refused",

@@ -11,7 +11,11 @@ use inventory_domain::{
     product::ProductStatus,
 };
 use serde::Serialize;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+use uuid::Uuid;
 
 /// What names stand for.
 #[derive(Default)]
@@ -20,6 +24,7 @@ pub(crate) struct Names {
     by_sku: HashMap<String, i64>,
     customer_by_id: HashMap<i64, String>,
     customer_by_reference: HashMap<String, i64>,
+    reservations: HashSet<Uuid>,
 }
 
 /// Who orders.
@@ -54,6 +59,7 @@ pub(crate) struct Wanted {
     skus: Vec<String>,
     customers: Vec<String>,
     customer_ids: Vec<i64>,
+    order_ids: Vec<Uuid>,
 }
 
 impl Wanted {
@@ -74,6 +80,7 @@ impl Wanted {
         self.skus.append(&mut other.skus);
         self.customers.append(&mut other.customers);
         self.customer_ids.append(&mut other.customer_ids);
+        self.order_ids.append(&mut other.order_ids);
     }
 
     fn sort(&mut self) {
@@ -88,11 +95,26 @@ impl Wanted {
     }
 }
 
+/// What has a name, where that is no customer.
+enum Named {
+    Product(ProductStatus),
+    Reservation,
+}
+
+impl Named {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "reservation" => Some(Self::Reservation),
+            _ => ProductStatus::parse(text).map(Self::Product),
+        }
+    }
+}
+
 /// A name that was looked up; id or name is missing where nothing has it.
 struct NameRow {
     id: Option<i64>,
     name: Option<String>,
-    status: Option<ProductStatus>,
+    named: Option<Named>,
 }
 
 impl FromRow for NameRow {
@@ -100,7 +122,7 @@ impl FromRow for NameRow {
         Ok(Self {
             id: row.int_opt()?,
             name: row.text_opt()?,
-            status: row.word_opt(ProductStatus::parse)?,
+            named: row.word_opt(Named::parse)?,
         })
     }
 }
@@ -125,6 +147,12 @@ struct CustomerIdRow {
     customer_id: i64,
 }
 
+#[derive(Serialize)]
+struct OrderIdRow {
+    order_id: Uuid,
+    name: Uuid,
+}
+
 // Subselects instead of joins: each name is one look-up by an index, whatever the planner thinks of the number of rows.
 static LOOK_UP: Sql = Sql::new(
     "SELECT r.product_id, (SELECT p.sku FROM products p WHERE p.id = r.product_id), (SELECT p.status FROM products p WHERE p.id = r.product_id)
@@ -134,12 +162,26 @@ static LOOK_UP: Sql = Sql::new(
      UNION ALL SELECT (SELECT c.id FROM customers c WHERE c.reference = k.reference), k.reference, NULL
      FROM {rows $3 k: reference TEXT}
      UNION ALL SELECT d.customer_id, (SELECT c.reference FROM customers c WHERE c.id = d.customer_id), NULL
-     FROM {rows $4 d: customer_id BIGINT}",
+     FROM {rows $4 d: customer_id BIGINT}
+     UNION ALL SELECT NULL, e.name, 'reservation'
+     FROM {rows $5 e: order_id UUID, name TEXT} WHERE (SELECT h.version FROM holds h WHERE h.id = e.order_id) IS NOT NULL",
 );
 
 /// What the names in `orders` stand for. Their customers are there afterwards.
 pub(crate) async fn resolve(tx: &mut Tx, orders: &[(&NewOrder, Ordering<'_>)]) -> Result<Arc<Names>, StoreError> {
-    let mut wanted = Wanted::default();
+    resolve_with_ids(tx, orders, Vec::new()).await
+}
+
+/// As [`resolve`]; tells of `order_ids`, too, which are reservations' ([`Names::is_reservation`]).
+pub(crate) async fn resolve_with_ids(
+    tx: &mut Tx,
+    orders: &[(&NewOrder, Ordering<'_>)],
+    order_ids: Vec<Uuid>,
+) -> Result<Arc<Names>, StoreError> {
+    let mut wanted = Wanted {
+        order_ids,
+        ..Wanted::default()
+    };
     for (order, ordering) in orders {
         wanted.add(order, *ordering);
     }
@@ -193,7 +235,7 @@ async fn look_up(store: &Store, mut wanted: Wanted) -> Result<Names, StoreError>
     Ok(names)
 }
 
-fn parameters(wanted: &Wanted) -> Result<[String; 4], StoreError> {
+fn parameters(wanted: &Wanted) -> Result<[String; 5], StoreError> {
     let ids: Vec<_> = wanted
         .product_ids
         .iter()
@@ -210,7 +252,21 @@ fn parameters(wanted: &Wanted) -> Result<[String; 4], StoreError> {
         .iter()
         .map(|&customer_id| CustomerIdRow { customer_id })
         .collect();
-    Ok([json(&ids)?, json(&skus)?, json(&customers)?, json(&customer_ids)?])
+    let order_ids: Vec<_> = wanted
+        .order_ids
+        .iter()
+        .map(|&order_id| OrderIdRow {
+            order_id,
+            name: order_id,
+        })
+        .collect();
+    Ok([
+        json(&ids)?,
+        json(&skus)?,
+        json(&customers)?,
+        json(&customer_ids)?,
+        json(&order_ids)?,
+    ])
 }
 
 /// Names as they were found, and the customers of `customers` (sorted) that were not.
@@ -224,8 +280,8 @@ fn gather(rows: Vec<NameRow>, mut customers: Vec<String>) -> (Names, Vec<String>
 impl Names {
     fn extend(&mut self, rows: Vec<NameRow>) {
         for row in rows {
-            match (row.id, row.name, row.status) {
-                (Some(id), Some(sku), Some(status)) => {
+            match (row.id, row.name, row.named) {
+                (Some(id), Some(sku), Some(Named::Product(status))) => {
                     self.by_sku.insert(sku.clone(), id);
                     self.by_id.insert(id, (sku, status));
                 }
@@ -233,6 +289,7 @@ impl Names {
                     self.customer_by_id.insert(id, reference.clone());
                     self.customer_by_reference.insert(reference, id);
                 }
+                (None, Some(id), Some(Named::Reservation)) => self.reservations.extend(Uuid::parse_str(&id).ok()),
                 _ => {}
             }
         }
@@ -248,6 +305,11 @@ impl Names {
             Ordering::Id(id) => Some((id, self.customer_by_id.get(&id)?.clone())),
             Ordering::Nobody => None,
         }
+    }
+
+    /// Whether an order's id is that of a reservation, which may have become that very order.
+    pub(crate) fn is_reservation(&self, order_id: Uuid) -> bool {
+        self.reservations.contains(&order_id)
     }
 
     /// As [`Names::lines`]; refuses products that are archived, too.

@@ -135,7 +135,10 @@ async fn try_process(
         .iter()
         .map(|message| (&message.order, message.ordering()))
         .collect();
-    let names = names::resolve(&mut tx, &new).await?;
+    let mut ids: Vec<Uuid> = messages.iter().map(|message| message.order_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let names = names::resolve_with_ids(&mut tx, &new, ids.clone()).await?;
     let now = tx.now();
 
     // What each message wants, as far as it can be read at all.
@@ -157,9 +160,6 @@ async fn try_process(
         });
     }
     let product_ids: Vec<i64> = product_ids.into_iter().collect();
-    let mut ids: Vec<Uuid> = messages.iter().map(|message| message.order_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
 
     let mut known: HashMap<Uuid, LoadedOrder> = HashMap::new();
     let mut due = Vec::new();
@@ -229,6 +229,14 @@ async fn try_process(
             Some(_) if first.is_some() => repeats.extend(first.map(|at| (index, at))),
             Some(earlier) if earlier.status != OrderStatus::Pending => {
                 outcomes[index] = Some(Outcome::Repeated(earlier.status));
+            }
+            // Whoever made the reservation would find that it cannot be committed any more.
+            None if names.is_reservation(order.id) => {
+                let detail = format!(
+                    "{} is a reservation: commit it, or send the order with an id of its own",
+                    order.id
+                );
+                outcomes[index] = park(ParkReason::OrderIdTaken, detail);
             }
             earlier => {
                 let is_known = earlier.is_some();

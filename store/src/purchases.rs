@@ -425,42 +425,9 @@ pub async fn update(
     Ok(after)
 }
 
-#[derive(Serialize)]
-struct ItemRow {
-    product_id: i64,
-}
-
-/// Makes sure that the location has a stock item of each product.
-pub(crate) async fn ensure_items(
-    tx: &mut Tx,
-    location_id: i64,
-    product_ids: impl Iterator<Item = i64>,
-) -> Result<(), StoreError> {
-    static ENSURE: Sql = Sql::new(
-        "INSERT INTO stock_items (product_id, location_id, on_hand, reserved, reorder_point, created_at, updated_at)
-         SELECT p.id, $2, 0, 0, CASE WHEN p.status = 'active' THEN p.reorder_point END, $3, $3
-         FROM {rows $1 r: product_id BIGINT} JOIN products p ON p.id = r.product_id
-         WHERE true ORDER BY p.id ON CONFLICT (product_id, location_id) DO NOTHING",
-    );
-    let rows: Vec<_> = product_ids.map(|product_id| ItemRow { product_id }).collect();
-    let rows = json(&rows)?;
-    tx.execute(&ENSURE, &[(&rows).into(), location_id.into(), tx.now().into()])
-        .await?;
-    Ok(())
-}
-
 /// The location's stock items of the products, locked in the order of their ids.
 async fn lock_items(tx: &mut Tx, location_id: i64, flows: &[Flow]) -> Result<BTreeMap<i64, LockedItem>, StoreError> {
-    static FIND: Sql = Sql::new(
-        "SELECT s.id FROM {rows $1 r: product_id BIGINT} JOIN stock_items s ON s.product_id = r.product_id AND s.location_id = $2",
-    );
-    let rows: Vec<_> = flows
-        .iter()
-        .map(|flow| ItemRow {
-            product_id: flow.product_id,
-        })
-        .collect();
-    let ids: Vec<i64> = tx.all(&FIND, &[(&json(&rows)?).into(), location_id.into()]).await?;
+    let ids = stock::items_at(tx, location_id, flows.iter().map(|flow| flow.product_id)).await?;
     let items = stock::lock(tx, &[], &ids).await?;
     Ok(items.into_iter().map(|item| (item.product_id, item)).collect())
 }
@@ -510,7 +477,7 @@ pub async fn order(tx: &mut Tx, id: i64, expected: Option<i64>) -> Result<Purcha
     after.expected_at = after
         .expected_at
         .or_else(|| Some(expected_after(tx.now(), lead_time_days)));
-    ensure_items(tx, after.location_id, flows.iter().map(|flow| flow.product_id)).await?;
+    stock::ensure_items(tx, after.location_id, flows.iter().map(|flow| flow.product_id)).await?;
     write_incoming(tx, after.location_id, &flows).await?;
     write_head(tx, &mut after).await?;
     record(tx, "purchases_order", EventType::PurchaseOrdered, &before, &after)?;

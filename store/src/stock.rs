@@ -682,6 +682,38 @@ pub(crate) async fn ensure(
     Ok((tx.one(&FIND, &[product_id.into(), location_id.into()]).await?, false))
 }
 
+/// Makes sure that the location has a stock item of each product.
+pub(crate) async fn ensure_items(
+    tx: &mut Tx,
+    location_id: i64,
+    product_ids: impl Iterator<Item = i64>,
+) -> Result<(), StoreError> {
+    static ENSURE: Sql = Sql::new(
+        "INSERT INTO stock_items (product_id, location_id, on_hand, reserved, reorder_point, created_at, updated_at)
+         SELECT p.id, $2, 0, 0, CASE WHEN p.status = 'active' THEN p.reorder_point END, $3, $3
+         FROM {rows $1 r: product_id BIGINT} JOIN products p ON p.id = r.product_id
+         WHERE true ORDER BY p.id ON CONFLICT (product_id, location_id) DO NOTHING",
+    );
+    let rows: Vec<_> = product_ids.map(|product_id| ProductRef { product_id }).collect();
+    let rows = json(&rows)?;
+    tx.execute(&ENSURE, &[(&rows).into(), location_id.into(), tx.now().into()])
+        .await?;
+    Ok(())
+}
+
+/// The ids of the location's stock items of the products, where it has them.
+pub(crate) async fn items_at(
+    tx: &mut Tx,
+    location_id: i64,
+    product_ids: impl Iterator<Item = i64>,
+) -> Result<Vec<i64>, StoreError> {
+    static FIND: Sql = Sql::new(
+        "SELECT s.id FROM {rows $1 r: product_id BIGINT} JOIN stock_items s ON s.product_id = r.product_id AND s.location_id = $2",
+    );
+    let rows: Vec<_> = product_ids.map(|product_id| ProductRef { product_id }).collect();
+    tx.all(&FIND, &[(&json(&rows)?).into(), location_id.into()]).await
+}
+
 /// Adds units of a product at a location; says whether the stock item is new.
 ///
 /// # Errors

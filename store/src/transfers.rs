@@ -331,39 +331,18 @@ pub async fn update(
     Ok(after)
 }
 
-#[derive(Serialize)]
-struct ProductRow {
-    product_id: i64,
-}
-
 /// The stock items of a transfer's products at a location, locked, with nothing due on them; by product.
 async fn lock_items(
     tx: &mut Tx,
     transfer: &Transfer,
     location_id: i64,
 ) -> Result<(Freed, BTreeMap<i64, i64>), StoreError> {
-    static FIND: Sql = Sql::new(
-        "SELECT s.id FROM {rows $1 r: product_id BIGINT} JOIN stock_items s ON s.product_id = r.product_id WHERE s.location_id = $2",
-    );
-    let ids: Vec<i64> = tx
-        .all(&FIND, &[(&products(transfer)?).into(), location_id.into()])
-        .await?;
+    let ids = stock::items_at(tx, location_id, transfer.lines.iter().map(|line| line.product_id)).await?;
     let freed = holds::lock_free(tx, &[], &ids).await?;
     // What was due may have units of others, too.
     let its = freed.items().filter(|item| ids.contains(&item.id));
     let by_product = its.map(|item| (item.product_id, item.id)).collect();
     Ok((freed, by_product))
-}
-
-fn products(transfer: &Transfer) -> Result<String, StoreError> {
-    let mut ids: Vec<i64> = transfer.lines.iter().map(|line| line.product_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    json(
-        &ids.into_iter()
-            .map(|product_id| ProductRow { product_id })
-            .collect::<Vec<_>>(),
-    )
 }
 
 /// Moves units of a line's item, for a reason, with the transfer named.
@@ -441,12 +420,6 @@ pub async fn receive(
     expected: Option<i64>,
     receipt: &TransferReceipt,
 ) -> Result<Transfer, StoreError> {
-    static ENSURE: Sql = Sql::new(
-        "INSERT INTO stock_items (product_id, location_id, on_hand, reserved, reorder_point, created_at, updated_at)
-         SELECT p.id, $2, 0, 0, CASE WHEN p.status = 'active' THEN p.reorder_point END, $3, $3
-         FROM {rows $1 r: product_id BIGINT} JOIN products p ON p.id = r.product_id WHERE true ORDER BY p.id
-         ON CONFLICT (product_id, location_id) DO NOTHING",
-    );
     static ARRIVED: Sql = Sql::new(
         "UPDATE transfer_lines AS l SET received = r.received FROM {rows $1 r: line BIGINT, received BIGINT}
          WHERE l.transfer_id = $2 AND l.line = r.line",
@@ -464,9 +437,7 @@ pub async fn receive(
     expect_version(expected, before.version)?;
     before.expect(TransferStatus::Received)?;
     let location_id = before.to_location_id;
-    let product_ids = products(&before)?;
-    let ensure = [(&product_ids).into(), location_id.into(), tx.now().into()];
-    tx.execute(&ENSURE, &ensure).await?;
+    stock::ensure_items(tx, location_id, lines.iter().map(|line| line.product_id)).await?;
     let (mut freed, items) = lock_items(tx, &before, location_id).await?;
     for line in &lines {
         let item = items

@@ -57,6 +57,7 @@ on_both_engines! {
     holds::two_lines_of_one_product_are_checked_against_their_sum,
     holds::what_is_at_several_places_is_not_held_twice,
     holds::whoever_asks_next_gets_what_was_held_too_long,
+    holds::an_order_with_the_id_of_a_hold_is_parked,
     holds::the_last_unit_is_wanted_by_a_hundred,
     holds::expiring_and_committing_at_once_has_one_winner,
     holds::committing_at_once_makes_one_order,

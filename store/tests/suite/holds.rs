@@ -4,6 +4,7 @@ use inventory_domain::{
     hold::{HoldCommit, HoldExtension, HoldStatus, NewHold},
     movement::{MovementKind, Reason},
     order::{NewOrderLine, OnShortage, OrderStatus},
+    parked::ParkReason,
     shipment::{NewCancellation, NewShipment},
     stock::AdjustStock,
 };
@@ -283,6 +284,52 @@ pub async fn whoever_asks_next_gets_what_was_held_too_long(database: &Database) 
     assert_eq!(database.number(active).await, 0);
 }
 
+/// A producer takes the reservation's id for its order's instead of committing it.
+pub async fn an_order_with_the_id_of_a_hold_is_parked(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 10, None).await;
+    let held = hold(database, &wanted(&[("A-1", 4)])).await.unwrap();
+    let (other, twice) = (Uuid::now_v7(), order(&[("A-1", 4)], OnShortage::Reject));
+    let batch = [
+        message(held.id, twice.clone()),
+        message(other, order(&[("A-1", 1)], OnShortage::Reject)),
+        message(held.id, twice.clone()),
+    ];
+    let process = async |batch: &[processing::OrderMessage]| {
+        let processed = processing::process(&database.store, &caller(), batch, &[]).await;
+        processed.unwrap().outcomes
+    };
+    let taken = processing::Outcome::Parked(ParkReason::OrderIdTaken);
+    let confirmed = processing::Outcome::Decided(OrderStatus::Confirmed);
+    assert_eq!(process(&batch).await, [taken, confirmed, taken]);
+    let told =
+        "SELECT COUNT(*) FROM parked_messages WHERE reason = 'order_id_taken' AND detail LIKE '%is a reservation%'";
+    assert_eq!(database.number(told).await, 2, "both are there to be looked at");
+    let level = stock::get(&database.store, item.id).await.unwrap();
+    assert_eq!((level.reserved, level.available), (5, 5));
+
+    // The holder still gets its units; the same order is then known, another one is parked.
+    let mut tx = database.begin();
+    let (ordered, is_new) = holds::commit(&mut tx, held.id, None, &buying(&twice.customer))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert!(is_new);
+    let repeated = processing::Outcome::Repeated(OrderStatus::Confirmed);
+    let another = message(held.id, order(&[("A-1", 2)], OnShortage::Reject));
+    assert_eq!(process(&[message(held.id, twice), another]).await, [repeated, taken]);
+    assert_eq!(orders::get(&database.store, held.id).await.unwrap(), ordered);
+    assert_eq!(stock::get(&database.store, item.id).await.unwrap().reserved, 5);
+
+    // A hold that has ended keeps its id.
+    let ended = hold(database, &wanted(&[("A-1", 1)])).await.unwrap();
+    let mut tx = database.begin();
+    holds::release(&mut tx, ended.id, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let late = message(ended.id, order(&[("A-1", 1)], OnShortage::Reject));
+    assert_eq!(process(&[late]).await, [taken]);
+}
+
 pub async fn the_last_unit_is_wanted_by_a_hundred(database: &Database) {
     let product = database.product("LAST", 0).await;
     let item = database.add(product.id, 1, None).await;
@@ -416,11 +463,10 @@ pub async fn a_leaked_hold_is_found_by_reconciling(database: &Database) {
     let item = database.add(product.id, 10, None).await;
     hold(database, &wanted(&[("A-1", 4)])).await.unwrap();
     assert_eq!(reconcile::drift(&database.store, 10).await.unwrap(), []);
-    database
-        .store
-        .execute_raw("UPDATE hold_lines SET status = 'released'")
-        .await
-        .unwrap();
+    for table in ["holds", "hold_lines"] {
+        let update = format!("UPDATE {table} SET status = 'released'");
+        database.store.execute_raw(&update).await.unwrap();
+    }
     let drift = reconcile::drift(&database.store, 10).await.unwrap();
     assert_eq!((drift[0].reserved, drift[0].reservations), (4, 0));
     assert!(reconcile::repair(database.begin(), item.id).await.unwrap());

@@ -115,6 +115,8 @@ impl Database {
         let shipped = "SELECT COUNT(*) FROM (SELECT l.shipped, (SELECT COALESCE(SUM(i.quantity), 0) FROM shipments h JOIN shipment_lines i ON i.shipment_id = h.id \
                        WHERE h.order_id = l.order_id AND i.line = l.line) AS sent FROM order_lines l) x WHERE shipped <> sent";
         assert_eq!(self.number(shipped).await, 0, "what has left is in shipments");
+        let apart = "SELECT COUNT(*) FROM holds h JOIN hold_lines n ON n.hold_id = h.id WHERE n.status <> h.status OR n.expires_at <> h.expires_at";
+        assert_eq!(self.number(apart).await, 0, "the lines of a hold say what it says");
         // What is on its way is what is ordered and has not come.
         let wrong = "SELECT COUNT(*) FROM stock_items s WHERE s.incoming <> COALESCE((
                  SELECT SUM(CASE WHEN n.quantity > n.received THEN n.quantity - n.received ELSE 0 END)
