@@ -665,7 +665,7 @@ pub async fn commit(
         // Committed by somebody else between the look for the order and the hold's lock: too late to lock the order.
         let order = match known {
             Some(known) => known.order,
-            None => orders::get(tx.store(), id).await?,
+            None => orders::get_within(tx, id).await?,
         };
         return Ok((order, false));
     }

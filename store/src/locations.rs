@@ -181,16 +181,11 @@ pub(crate) async fn resolve(tx: &mut Tx, text: &str) -> Result<Location, StoreEr
 
 /// The location with this id, else the one that is meant by this name or code (`MAIN` where there is none).
 pub(crate) async fn named(tx: &mut Tx, id: Option<i64>, name: Option<&str>) -> Result<Location, StoreError> {
-    let Some(id) = id else {
+    if id.is_none() {
         return resolve(tx, name.unwrap_or(DEFAULT_LOCATION_CODE)).await;
-    };
-    match get(tx.store(), id).await {
-        Err(StoreError::Refused(Refusal::NotFound { .. })) => {
-            let detail = format!("location {id} does not exist");
-            Err(Refusal::invalid("/location_id", "unknown_location", detail).into())
-        }
-        found => found,
     }
+    let found = look_up(tx, ("/location", None), ("/location_id", id)).await?;
+    found.ok_or(StoreError::Internal(sqlx::Error::RowNotFound))
 }
 
 /// Changes a location.

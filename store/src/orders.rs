@@ -3,7 +3,7 @@
 
 use crate::{
     StoreError, Tx,
-    db::{Engine, FromRow, RECORDS, Reader, Run as _, Sql, Store, Write, WriteSet, json},
+    db::{Engine, FromRow, RECORDS, Reader, Run, Sql, Store, Write, WriteSet, json},
     filter::Filter,
     names::{self, Ordering},
     paging::{Column, Page, Sorting},
@@ -209,7 +209,24 @@ pub async fn get(store: &Store, id: Uuid) -> Result<Order, StoreError> {
     Ok(order.ok_or_else(|| Refusal::not_found("order", id))?)
 }
 
+/// One order as a transaction sees it: whoever has a connection waits for no other.
+///
+/// # Errors
+/// When there is none with this id.
+pub(crate) async fn get_within(tx: &mut Tx, id: Uuid) -> Result<Order, StoreError> {
+    #[derive(Serialize)]
+    struct IdRow {
+        id: Uuid,
+    }
+    let order = read_with(tx, &json(&[IdRow { id }])?).await?.pop();
+    Ok(order.ok_or_else(|| Refusal::not_found("order", id))?)
+}
+
 async fn read(store: Store, ids: String) -> Result<Vec<Order>, StoreError> {
+    read_with(&store, &ids).await
+}
+
+async fn read_with(run: impl Run, ids: &String) -> Result<Vec<Order>, StoreError> {
     static READ: Sql = Sql::new(
         "SELECT o.id, CASE WHEN o.is_partly_shipped = 1 AND o.status = 'confirmed' THEN 'partly_shipped' ELSE o.status END, c.id, c.reference, o.on_shortage, o.hold_minutes, o.expires_at, o.payment, o.reason, o.version, o.created_at, o.decided_at, o.updated_at,
                 l.line, l.product_id, p.sku, l.quantity, l.reserved, l.shipped, l.cancelled, l.returned, p.status
@@ -217,7 +234,7 @@ async fn read(store: Store, ids: String) -> Result<Vec<Order>, StoreError> {
          JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
          ORDER BY o.id, l.line",
     );
-    let loaded = gather(store.all(&READ, &[(&ids).into()]).await?);
+    let loaded = gather(run.all(&READ, &[ids.into()]).await?);
     Ok(loaded.into_iter().map(|loaded| loaded.order).collect())
 }
 

@@ -6,7 +6,7 @@
 
 use crate::{
     StoreError, TraceParent, Tx,
-    db::{Caller, Store, json},
+    db::{Caller, Store, clock, json},
     holds,
     names::{self, Ordering},
     orders::{self, LoadedOrder, NewReservationRow, OrderRows, subject},
@@ -86,14 +86,28 @@ pub async fn process(
     messages: &[OrderMessage],
     unreadable: &[NewParked],
 ) -> Result<Processed, StoreError> {
+    process_at(store, caller, clock(), messages, unreadable).await
+}
+
+/// As [`process`], by a clock that says `now`.
+///
+/// # Errors
+/// When the database is away or refuses the data; then nothing was done.
+pub async fn process_at(
+    store: &Store,
+    caller: &Caller,
+    now: Timestamp,
+    messages: &[OrderMessage],
+    unreadable: &[NewParked],
+) -> Result<Processed, StoreError> {
     let mut attempt = 1;
     loop {
         let is_last = attempt == ATTEMPTS_MAX;
-        match try_process(store, caller, messages, unreadable, is_last).await {
+        match try_process(store, caller, now, messages, unreadable, is_last).await {
             Ok(Attempt::Done(processed)) => return Ok(processed),
             // They may have units of other products, too, which would have to be locked before those that are locked now.
             Ok(Attempt::HoldsAreDue(product_ids)) => {
-                holds::expire_on(store.begin(caller.clone()), &product_ids).await?;
+                holds::expire_on(store.begin_at(caller.clone(), now), &product_ids).await?;
             }
             // Another instance has inserted one of our orders, or erased a customer: what it wrote is visible to the next attempt.
             Err(error) if !is_last && (error.is_unique_violation() || error.is_missing_reference()) => {}
@@ -117,11 +131,12 @@ type Wanted = Result<(Order, Vec<ProductStatus>), (ParkReason, String)>;
 async fn try_process(
     store: &Store,
     caller: &Caller,
+    now: Timestamp,
     messages: &[OrderMessage],
     unreadable: &[NewParked],
     is_last: bool,
 ) -> Result<Attempt, StoreError> {
-    let mut tx = store.begin(caller.clone());
+    let mut tx = store.begin_at(caller.clone(), now);
     let mut parked: Vec<NewParked> = unreadable.to_vec();
     if messages.is_empty() {
         tx.stage(
@@ -139,7 +154,6 @@ async fn try_process(
     ids.sort_unstable();
     ids.dedup();
     let names = names::resolve_with_ids(&mut tx, &new, ids.clone()).await?;
-    let now = tx.now();
 
     // What each message wants, as far as it can be read at all.
     let mut wanted: Vec<Wanted> = Vec::with_capacity(messages.len());

@@ -6,16 +6,15 @@ use crate::{
     fulfilment, locations,
     orders::subject,
     paging::Page,
-    products::{self, expect_version},
+    products::expect_version,
     stock::{self, Cause, LockedItem},
 };
 use inventory_domain::{
-    Conflict, Refusal,
+    Refusal,
     event::EventType,
     low_stock,
     movement::{MovementKind, Reason},
     order::Order,
-    product::ProductStatus,
     returns::{Disposition, NewReturn, Return, ReturnLine, ReturnReason},
 };
 use serde::Serialize;
@@ -163,21 +162,11 @@ async fn homes(tx: &mut Tx, order: &Order, new: &NewReturn) -> Result<BTreeMap<i
         }
         return Ok(homes);
     };
-    match locations::get(tx.store(), location_id).await {
-        Err(StoreError::Refused(Refusal::NotFound { .. })) => {
-            let detail = format!("location {location_id} does not exist");
-            return Err(Refusal::invalid("/location_id", "unknown_location", detail).into());
-        }
-        found => found?,
-    };
+    locations::named(tx, Some(location_id), None).await?;
     for line in order.lines.iter().filter(|line| restocked.contains(&line.line)) {
-        let product = products::get(tx.store(), line.product_id).await?;
-        if product.status == ProductStatus::Archived {
-            let detail = format!("product {} is archived and takes no stock", product.id);
-            return Err(Refusal::conflict(Conflict::ProductArchived, detail).into());
-        }
-        let effective = low_stock::effective_reorder_point(product.status, product.reorder_point, None);
-        let (item, _) = stock::ensure(tx, product.id, location_id, effective).await?;
+        let (status, reorder_point) = stock::stocking(tx, line.product_id).await?;
+        let effective = low_stock::effective_reorder_point(status, reorder_point, None);
+        let (item, _) = stock::ensure(tx, line.product_id, location_id, effective).await?;
         homes.insert(line.line, item);
     }
     Ok(homes)

@@ -719,20 +719,8 @@ pub(crate) async fn items_at(
 /// # Errors
 /// When the input breaks a rule, the product does not exist or is archived, or the location would hold too much.
 pub async fn add(tx: &mut Tx, add: &AddStock) -> Result<(StockItem, bool), StoreError> {
-    static PRODUCT: Sql = Sql::new("SELECT status, reorder_point FROM products WHERE id = $1");
     add.validate()?;
-    let product: Option<(ProductStatus, i64)> = tx.first(&PRODUCT, &[add.product_id.into()]).await?;
-    let (status, reorder_point) = product.ok_or_else(|| {
-        Refusal::invalid(
-            "/product_id",
-            "unknown_product",
-            format!("product {} does not exist", add.product_id),
-        )
-    })?;
-    if status == ProductStatus::Archived {
-        let detail = format!("product {} is archived and takes no stock", add.product_id);
-        return Err(Refusal::conflict(Conflict::ProductArchived, detail).into());
-    }
+    let (status, reorder_point) = stocking(tx, add.product_id).await?;
     let location_id = locations::named(tx, add.location_id, add.location.as_deref()).await?.id;
     let effective = low_stock::effective_reorder_point(status, reorder_point, None);
     let (id, new) = ensure(tx, add.product_id, location_id, effective).await?;
@@ -759,6 +747,21 @@ pub async fn add(tx: &mut Tx, add: &AddStock) -> Result<(StockItem, bool), Store
     let rows = settle(tx, vec![item])?;
     tx.stage(&LEVELS, rows)?;
     Ok((view, new))
+}
+
+/// The status and the reorder point of a product that takes stock.
+pub(crate) async fn stocking(tx: &mut Tx, product_id: i64) -> Result<(ProductStatus, i64), StoreError> {
+    static PRODUCT: Sql = Sql::new("SELECT status, reorder_point FROM products WHERE id = $1");
+    let product: Option<(ProductStatus, i64)> = tx.first(&PRODUCT, &[product_id.into()]).await?;
+    let product = product.ok_or_else(|| {
+        let detail = format!("product {product_id} does not exist");
+        Refusal::invalid("/product_id", "unknown_product", detail)
+    })?;
+    if product.0 == ProductStatus::Archived {
+        let detail = format!("product {product_id} is archived and takes no stock");
+        return Err(Refusal::conflict(Conflict::ProductArchived, detail).into());
+    }
+    Ok(product)
 }
 
 impl FromRow for (ProductStatus, i64) {

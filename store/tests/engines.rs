@@ -3,6 +3,21 @@
 
 mod suite;
 
+/// Everything at random, against a model of it.
+mod model {
+    use super::suite::{Engine, model};
+
+    #[test]
+    fn sqlite() {
+        model::holds(Engine::Sqlite);
+    }
+
+    #[test]
+    fn postgres() {
+        model::holds(Engine::Postgres);
+    }
+}
+
 /// One test per name and engine.
 macro_rules! on_both_engines {
     ($($module:ident :: $test:ident),+ $(,)?) => {
@@ -50,6 +65,7 @@ on_both_engines! {
     fulfilment::cancelling_against_shipping,
     fulfilment::parts_that_leave_at_once,
     fulfilment::returns_at_once,
+    fulfilment::a_return_posted_twice_comes_back_once,
     fulfilment::two_instances_hand_out_at_once,
     fulfilment::calling_off_against_the_decision,
     holds::a_hold_is_made_extended_released_and_committed,
@@ -61,6 +77,8 @@ on_both_engines! {
     holds::the_last_unit_is_wanted_by_a_hundred,
     holds::expiring_and_committing_at_once_has_one_winner,
     holds::committing_at_once_makes_one_order,
+    holds::releasing_and_committing_at_once_has_one_winner,
+    holds::extending_and_expiring_at_once_has_one_winner,
     holds::statements_do_not_grow_with_the_lines_of_a_hold,
     holds::a_leaked_hold_is_found_by_reconciling,
     holds::looking_for_due_holds_reads_no_whole_table,
@@ -134,4 +152,5 @@ on_both_engines! {
     records::every_write_leaves_its_records,
     records::migrations_run_at_once,
     records::orders_taken_at_once_share_their_commits,
+    records::whoever_has_a_connection_waits_for_no_other,
 }

@@ -192,14 +192,29 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Creates a fresh, empty database on the server whose `postgres` database is at `server_url`.
     pub fn create(server_url: &str) -> io::Result<TestDatabase> {
-        let name = format!("test_{}", unique());
         // template0 never has connections, so that tests may create databases at the same time.
-        psql(server_url, &format!("CREATE DATABASE {name} TEMPLATE template0"))?;
+        TestDatabase::like("template0", server_url)
+    }
+
+    /// Creates a database that has what this one has. Nobody may be connected to this one.
+    pub fn copy(&self) -> io::Result<TestDatabase> {
+        TestDatabase::like(&self.name, &format!("{}/postgres", self.server()))
+    }
+
+    fn like(template: &str, server_url: &str) -> io::Result<TestDatabase> {
+        let name = format!("test_{}", unique());
+        psql(server_url, &format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
         let server = server_url.rsplit_once('/').map_or(server_url, |(server, _)| server);
         Ok(TestDatabase {
             url: format!("{server}/{name}"),
             name,
         })
+    }
+
+    fn server(&self) -> &str {
+        self.url
+            .rsplit_once('/')
+            .map_or(self.url.as_str(), |(server, _)| server)
     }
 
     /// Runs statements in this database and returns what `psql` prints: rows only, columns separated by `|`.
@@ -210,13 +225,9 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let server = self
-            .url
-            .rsplit_once('/')
-            .map_or(self.url.as_str(), |(server, _)| server);
         // A server that is gone has no database left to drop.
         drop(psql(
-            &format!("{server}/postgres"),
+            &format!("{}/postgres", self.server()),
             &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
         ));
     }

@@ -605,6 +605,49 @@ pub async fn returns_at_once(database: &Database) {
     assert_eq!(level(database, item.id).await, (20, 0));
 }
 
+/// The same return is posted by everybody at once: at the place that it came from, and at another one.
+pub async fn a_return_posted_twice_comes_back_once(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 60, None).await;
+    let other = database.add(product.id, 0, Some("RETURNS")).await;
+    let mut placed = Vec::new();
+    for _ in 0..6 {
+        let id = decided(database, order(&[("A-1", 7), ("A-1", 3)], OnShortage::Reject))
+            .await
+            .id;
+        ship_all(&database.store, id).await.unwrap();
+        placed.push(id);
+    }
+    for (number, id) in placed.into_iter().enumerate() {
+        let place = (number % 2 == 1).then_some(other.location_id);
+        // As many as there are connections, and more.
+        let start = Arc::new(Barrier::new(12));
+        let mut tasks = Vec::new();
+        for _ in 0..12 {
+            let (store, start) = (database.store.clone(), Arc::clone(&start));
+            tasks.push(tokio::spawn(async move {
+                start.wait().await;
+                let all = [(1, 7, Disposition::Restock), (2, 3, Disposition::WriteOff)];
+                match give_back(&store, id, place, &all).await {
+                    Ok(_) => true,
+                    refused => {
+                        assert_eq!(conflict(refused), Conflict::OrderLineUnits);
+                        false
+                    }
+                }
+            }));
+        }
+        let mut done = 0;
+        for task in tasks {
+            done += usize::from(task.await.unwrap());
+        }
+        assert_eq!(done, 1);
+    }
+    assert_eq!(level(database, item.id).await, (3 * 7, 0));
+    assert_eq!(level(database, other.id).await, (3 * 7, 0));
+    assert_eq!(database.number("SELECT COUNT(*) FROM returns").await, 6);
+}
+
 pub async fn two_instances_hand_out_at_once(database: &Database) {
     let product = database.product("A-1", 0).await;
     let item = database.add(product.id, 0, None).await;

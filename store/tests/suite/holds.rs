@@ -494,3 +494,100 @@ pub async fn looking_for_due_holds_reads_no_whole_table(database: &Database) {
         assert!(!plan.contains("Seq Scan on hold_lines"), "{plan}");
     }
 }
+
+/// Does it in a transaction of its own once all are there; `false` where the hold had ended.
+async fn ending<T: std::fmt::Debug>(
+    start: &Barrier,
+    tx: Tx,
+    work: impl AsyncFnOnce(&mut Tx) -> Result<T, StoreError>,
+) -> bool {
+    let mut tx = tx;
+    start.wait().await;
+    match work(&mut tx).await {
+        Ok(_) => {
+            tx.commit().await.unwrap();
+            true
+        }
+        refused => {
+            assert_eq!(conflict(refused).0, Conflict::ReservationState);
+            false
+        }
+    }
+}
+
+pub async fn releasing_and_committing_at_once_has_one_winner(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 60, None).await;
+    let mut holds_made = Vec::new();
+    for _ in 0..20 {
+        holds_made.push(hold(database, &wanted(&[("A-1", 2), ("A-1", 1)])).await.unwrap().id);
+    }
+    assert_eq!(stock::get(&database.store, item.id).await.unwrap().available, 0);
+    let mut tasks = Vec::new();
+    for id in holds_made {
+        let start = Arc::new(Barrier::new(2));
+        let (tx, other) = (database.begin(), Arc::clone(&start));
+        let release =
+            tokio::spawn(async move { ending(&other, tx, async |tx| holds::release(tx, id, None).await).await });
+        let tx = database.begin();
+        let commit = tokio::spawn(async move {
+            ending(&start, tx, async |tx| holds::commit(tx, id, None, &buying("C-1")).await).await
+        });
+        tasks.push((id, release, commit));
+    }
+    let mut committed = 0;
+    for (id, release, commit) in tasks {
+        let (released, bought) = (release.await.unwrap(), commit.await.unwrap());
+        assert_ne!(released, bought, "one of them, never both");
+        committed += i64::from(bought);
+        let expected = if bought {
+            HoldStatus::Committed
+        } else {
+            HoldStatus::Released
+        };
+        assert_eq!(holds::get(&database.store, id).await.unwrap().status, expected);
+    }
+    let level = stock::get(&database.store, item.id).await.unwrap();
+    assert_eq!((level.quantity, level.reserved), (60, 3 * committed));
+    assert_eq!(database.number("SELECT COUNT(*) FROM orders").await, committed);
+    let released = "SELECT COUNT(*) FROM outbox WHERE type = 'inventory.reservation.released'";
+    assert_eq!(database.number(released).await, 20 - committed);
+}
+
+pub async fn extending_and_expiring_at_once_has_one_winner(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 20, None).await;
+    let mut tasks = Vec::new();
+    for _ in 0..20 {
+        let id = hold(database, &wanted(&[("A-1", 1)])).await.unwrap().id;
+        let start = Arc::new(Barrier::new(2));
+        let (tx, other) = (database.begin(), Arc::clone(&start));
+        // For one instance its time is up, for the other it is not.
+        let late = later(database);
+        let expire = tokio::spawn(async move {
+            other.wait().await;
+            holds::expire_due(late, 1).await.unwrap();
+        });
+        let extend = tokio::spawn(async move {
+            let extension = HoldExtension {
+                expires_in_seconds: 600,
+            };
+            ending(&start, tx, async |tx| holds::extend(tx, id, None, extension).await).await
+        });
+        expire.await.unwrap();
+        tasks.push((id, extend.await.unwrap()));
+    }
+    let mut active = 0;
+    for (id, is_extended) in tasks {
+        let status = holds::get(&database.store, id).await.unwrap().status;
+        let expected = if is_extended {
+            HoldStatus::Active
+        } else {
+            HoldStatus::Expired
+        };
+        assert_eq!(status, expected, "what was extended is there, what was not is over");
+        active += i64::from(is_extended);
+    }
+    let level = stock::get(&database.store, item.id).await.unwrap();
+    assert_eq!((level.quantity, level.reserved), (20, active));
+}

@@ -8,6 +8,7 @@ pub mod fulfilment;
 pub mod holds;
 pub mod levels;
 pub mod lists;
+pub mod model;
 pub mod orders;
 pub mod payments;
 pub mod privacy;
@@ -24,9 +25,63 @@ use inventory_domain::{
     product::{NewProduct, Product},
     stock::{AddStock, StockItem},
 };
+pub use inventory_store::Engine;
 use inventory_store::{Caller, Options, Store, Tx, parked::NewParked, processing::OrderMessage};
+use inventory_tests::postgres::TestDatabase;
 use std::time::Duration;
 use uuid::Uuid;
+
+/// A migrated database of which others are copies.
+pub enum Template {
+    Sqlite(Directory),
+    Postgres(TestDatabase),
+}
+
+impl Template {
+    pub async fn new(engine: Engine) -> Self {
+        let (template, url) = match engine {
+            Engine::Sqlite => {
+                let directory = Directory::new();
+                let url = directory.url();
+                (Self::Sqlite(directory), url)
+            }
+            Engine::Postgres => {
+                let database = inventory_tests::postgres::database();
+                let url = database.url.clone();
+                (Self::Postgres(database), url)
+            }
+        };
+        let store = Store::open(&options(url)).unwrap();
+        store.migrate().await.unwrap();
+        // The last connection of SQLite leaves everything in one file.
+        store.close().await;
+        template
+    }
+
+    /// A copy, whose store has one connection: whoever holds it and waits for another waits for ever.
+    pub fn copy(&self) -> Database {
+        let (url, keep): (String, Box<dyn std::any::Any + Send + Sync>) = match self {
+            Self::Sqlite(template) => {
+                let copy = Directory::new();
+                std::fs::copy(template.file(), copy.file()).unwrap();
+                (copy.url(), Box::new(copy))
+            }
+            Self::Postgres(template) => {
+                let copy = template.copy().unwrap();
+                (copy.url.clone(), Box::new(copy))
+            }
+        };
+        let one = Options {
+            connections_max: 1,
+            ..options(url.clone())
+        };
+        Database {
+            store: Store::open(&one).unwrap(),
+            url,
+            _keep: keep,
+        }
+    }
+}
 
 /// A fresh, migrated database, gone when dropped.
 pub struct Database {
@@ -35,7 +90,23 @@ pub struct Database {
     _keep: Box<dyn std::any::Any + Send + Sync>,
 }
 
-struct Directory(std::path::PathBuf);
+pub struct Directory(std::path::PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        let directory = std::env::temp_dir().join(format!("inventory-{}", Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        Self(directory)
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.0.join("test.db")
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.file().display())
+    }
+}
 
 impl Drop for Directory {
     fn drop(&mut self) {
@@ -56,15 +127,14 @@ fn options(url: String) -> Options {
 
 impl Database {
     pub async fn sqlite() -> Self {
-        let directory = std::env::temp_dir().join(format!("inventory-{}", Uuid::now_v7()));
-        std::fs::create_dir(&directory).unwrap();
-        let url = format!("sqlite:{}", directory.join("test.db").display());
+        let directory = Directory::new();
+        let url = directory.url();
         let store = Store::open(&options(url.clone())).unwrap();
         store.migrate().await.unwrap();
         Self {
             store,
             url,
-            _keep: Box::new(Directory(directory)),
+            _keep: Box::new(directory),
         }
     }
 

@@ -4,15 +4,19 @@ use inventory_domain::{
     event::EventType,
     order::OnShortage,
     product::{NewProduct, ProductChanges},
+    purchase::{NewPurchaseLine, NewPurchaseOrder},
+    returns::{Disposition, NewReturn, NewReturnLine, ReturnReason},
+    shipment::NewShipment,
+    stock::AddStock,
 };
 use inventory_store::{
     StoreError, TraceParent,
     events::{self, EventFilter},
-    idempotency,
+    fulfilment, idempotency,
     idempotency::KeyState,
     orders,
     outbox::{self, Destination, Sent},
-    parked as parked_messages, processing, products,
+    parked as parked_messages, processing, products, purchases, returns, stock,
 };
 use uuid::Uuid;
 
@@ -444,4 +448,65 @@ pub async fn a_migration_that_comes_after_a_later_one_is_applied(database: &Data
     database.store.migrate().await.unwrap();
     assert!(database.store.is_migrated().await.unwrap());
     assert_eq!(database.number("SELECT COUNT(traceparent) FROM outbox").await, 0);
+}
+
+/// As many writers as connections, each of which would wait for one more: nobody would come to an end.
+pub async fn whoever_has_a_connection_waits_for_no_other(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let item = database.add(product.id, 10, None).await;
+    let partner = super::purchases::supplier(database, "NORTH", vec![super::purchases::supplied(product.id)]).await;
+    let id = Uuid::now_v7();
+    let batch = [message(id, order(&[("A-1", 4)], OnShortage::Reject))];
+    processing::process(&database.store, &caller(), &batch, &[])
+        .await
+        .unwrap();
+    let one = database.with_one_connection();
+
+    let mut tx = one.begin(caller());
+    let add = AddStock {
+        product_id: product.id,
+        quantity: 5,
+        location: None,
+        location_id: Some(item.location_id),
+        reason: None,
+        reorder_point: None,
+    };
+    stock::add(&mut tx, &add).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = one.begin(caller());
+    let new = NewPurchaseOrder {
+        supplier_id: partner.id,
+        location_id: Some(item.location_id),
+        reference: None,
+        note: None,
+        expected_at: None,
+        lines: vec![NewPurchaseLine {
+            product_id: product.id,
+            quantity: 1,
+            unit_cost_minor: None,
+        }],
+    };
+    purchases::create(&mut tx, &new).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = one.begin(caller());
+    fulfilment::ship(&mut tx, id, None, &NewShipment::default())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = one.begin(caller());
+    let back = NewReturn {
+        location_id: Some(item.location_id),
+        lines: vec![NewReturnLine {
+            line: 1,
+            quantity: 4,
+            disposition: Disposition::Restock,
+            reason: ReturnReason::Unwanted,
+        }],
+    };
+    returns::create(&mut tx, id, None, &back).await.unwrap();
+    tx.commit().await.unwrap();
+    one.close().await;
+    assert_eq!(stock::get(&database.store, item.id).await.unwrap().quantity, 15);
 }

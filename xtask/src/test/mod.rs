@@ -9,6 +9,13 @@ use std::process::{Command, ExitCode, Stdio};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
+    /// Runs what happens at random against the model of it instead, with fresh seeds, on both engines: what fails is shown with the
+    /// fewest steps and its seed.
+    #[arg(long)]
+    soak: bool,
+    /// How long that takes.
+    #[arg(long, requires = "soak", default_value_t = 15, value_name = "MINUTES")]
+    minutes: u64,
     /// Arguments for `cargo nextest run`, or `cargo test` where nextest is not installed.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
@@ -16,6 +23,9 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     tools::install()?;
+    if options.soak {
+        return soak(options);
+    }
     // Tests that drive the built programs find them in the target folder. With the tests themselves: without them some crates
     // have fewer features, and would be built twice.
     must(
@@ -46,6 +56,33 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         .status()
         .context("the test runner")?;
     drop(cluster);
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// What `store/tests/suite/model` reads.
+const SOAK_MINUTES: &str = "INVENTORY_SOAK_MINUTES";
+
+/// Not by nextest, which ends what takes so long.
+fn soak(options: &Options) -> Result<ExitCode> {
+    let status = workspace::cargo()
+        .args([
+            "test",
+            "--package",
+            "inventory-store",
+            "--test",
+            "engines",
+            "model::",
+            "--",
+        ])
+        .args(["--nocapture", "--test-threads", "2"])
+        .args(&options.arguments)
+        .env(SOAK_MINUTES, options.minutes.to_string())
+        .status()
+        .context("cargo test")?;
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {
