@@ -28,8 +28,11 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// Its name in the database.
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Webhooks, Self::Channels];
+
+    /// Its name in the database and in metrics.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Webhooks => "webhooks",
             Self::Channels => "channels",
@@ -37,9 +40,7 @@ impl Resource {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Webhooks, Self::Channels]
-            .into_iter()
-            .find(|resource| resource.as_str() == text)
+        Self::ALL.into_iter().find(|resource| resource.as_str() == text)
     }
 
     const fn one(self) -> &'static str {

@@ -1,14 +1,14 @@
-//! Holds the levels against the ledger and the reservations (invariants I1 to I3), and repairs them.
+//! Holds the levels against the ledger, the reservations (invariants I1 to I3) and the purchase orders, and repairs them.
 
 use crate::{
     StoreError, Tx,
     db::{FromRow, MovementRow, Reader, Sql, Store},
-    stock,
+    stock::{self, Incoming},
 };
 use inventory_domain::movement::{MovementKind, Reason};
 use serde::Serialize;
 
-/// A stock item whose levels, ledger and reservations do not agree.
+/// A stock item whose levels do not agree with ledger, reservations and purchase orders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drift {
     /// The stock item.
@@ -23,6 +23,10 @@ pub struct Drift {
     pub ledger_reserved: i64,
     /// Sum of the active reservations and holds.
     pub reservations: i64,
+    /// Units on their way as recorded on the item.
+    pub incoming: i64,
+    /// Sum of what purchase orders have ordered for it and what has not come.
+    pub purchases: i64,
 }
 
 impl FromRow for Drift {
@@ -34,6 +38,8 @@ impl FromRow for Drift {
             ledger_on_hand: row.int()?,
             ledger_reserved: row.int()?,
             reservations: row.int()?,
+            incoming: row.int()?,
+            purchases: row.int()?,
         })
     }
 }
@@ -56,18 +62,25 @@ pub async fn drift(store: &Store, limit: i64) -> Result<Vec<Drift>, StoreError> 
 }
 
 static DRIFT: Sql = Sql::new(
-    "SELECT s.id, s.on_hand, s.reserved, CAST(COALESCE(m.on_hand, 0) AS BIGINT), CAST(COALESCE(m.reserved, 0) AS BIGINT), CAST(COALESCE(v.quantity, 0) AS BIGINT)
+    "SELECT s.id, s.on_hand, s.reserved, CAST(COALESCE(m.on_hand, 0) AS BIGINT), CAST(COALESCE(m.reserved, 0) AS BIGINT), CAST(COALESCE(v.quantity, 0) AS BIGINT),
+            s.incoming, CAST(COALESCE(w.quantity, 0) AS BIGINT)
      FROM stock_items s
      LEFT JOIN (SELECT stock_item_id, SUM(on_hand_delta) AS on_hand, SUM(reserved_delta) AS reserved FROM movements GROUP BY stock_item_id) m ON m.stock_item_id = s.id
      LEFT JOIN (SELECT stock_item_id, SUM(quantity) AS quantity FROM (
          SELECT stock_item_id, quantity FROM reservations WHERE state = 'active'
          UNION ALL SELECT stock_item_id, quantity FROM hold_lines WHERE status = 'active') promised GROUP BY stock_item_id) v ON v.stock_item_id = s.id
+     LEFT JOIN (SELECT n.product_id, b.location_id, SUM(n.quantity - n.received) AS quantity
+                FROM purchases b JOIN purchase_lines n ON n.purchase_id = b.id
+                WHERE b.status IN ('ordered', 'partly_received') AND n.quantity > n.received
+                GROUP BY n.product_id, b.location_id) w ON w.product_id = s.product_id AND w.location_id = s.location_id
      WHERE s.on_hand <> COALESCE(m.on_hand, 0) OR s.reserved <> COALESCE(m.reserved, 0) OR s.reserved <> COALESCE(v.quantity, 0)
+        OR s.incoming <> COALESCE(w.quantity, 0)
      ORDER BY s.id LIMIT $1",
 );
 
 /// Repairs one stock item under its lock: reserved becomes the sum of the active reservations and holds, on hand the ledger's sum (at
-/// least what is reserved), and a correcting movement makes the ledger say the same. Says whether there was something to do.
+/// least what is reserved), and a correcting movement makes the ledger say the same; what is on its way becomes what purchase orders
+/// say. Says whether there was something to do.
 ///
 /// # Errors
 /// When the database is away.
@@ -77,7 +90,11 @@ pub async fn repair(mut tx: Tx, stock_item_id: i64) -> Result<bool, StoreError> 
                 CAST(COALESCE((SELECT SUM(m.on_hand_delta) FROM movements m WHERE m.stock_item_id = s.id), 0) AS BIGINT),
                 CAST(COALESCE((SELECT SUM(m.reserved_delta) FROM movements m WHERE m.stock_item_id = s.id), 0) AS BIGINT),
                 CAST(COALESCE((SELECT SUM(v.quantity) FROM reservations v WHERE v.stock_item_id = s.id AND v.state = 'active'), 0)
-                     + COALESCE((SELECT SUM(h.quantity) FROM hold_lines h WHERE h.stock_item_id = s.id AND h.status = 'active'), 0) AS BIGINT)
+                     + COALESCE((SELECT SUM(h.quantity) FROM hold_lines h WHERE h.stock_item_id = s.id AND h.status = 'active'), 0) AS BIGINT),
+                s.incoming,
+                CAST(COALESCE((SELECT SUM(n.quantity - n.received) FROM purchases b JOIN purchase_lines n ON n.purchase_id = b.id
+                               WHERE b.status IN ('ordered', 'partly_received') AND b.location_id = s.location_id
+                                 AND n.product_id = s.product_id AND n.quantity > n.received), 0) AS BIGINT)
          FROM stock_items s WHERE s.id = $1",
     );
     let Some(mut item) = stock::lock(&mut tx, &[], &[stock_item_id]).await?.pop() else {
@@ -88,9 +105,17 @@ pub async fn repair(mut tx: Tx, stock_item_id: i64) -> Result<bool, StoreError> 
     let reserved = sums.reservations;
     let on_hand = sums.ledger_on_hand.max(reserved);
     let (on_hand_delta, reserved_delta) = (on_hand - sums.ledger_on_hand, reserved - sums.ledger_reserved);
-    if (item.on_hand, item.reserved, on_hand_delta, reserved_delta) == (on_hand, reserved, 0, 0) {
+    let has_levels = (item.on_hand, item.reserved, on_hand_delta, reserved_delta) == (on_hand, reserved, 0, 0);
+    let incoming_delta = sums.purchases - item.incoming;
+    if has_levels && incoming_delta == 0 {
         return Ok(false);
     }
+    let incoming = Incoming {
+        id: stock_item_id,
+        delta: incoming_delta,
+        changed: i64::from((item.on_hand, item.reserved) == (on_hand, reserved)),
+    };
+    stock::write_incoming(&mut tx, &[incoming]).await?;
     (item.on_hand, item.reserved) = (on_hand, reserved);
     if (on_hand_delta, reserved_delta) != (0, 0) {
         tx.movement(MovementRow {

@@ -137,6 +137,7 @@ on_both_engines! {
     purchases::a_purchase_order_lives,
     purchases::refused_purchases_change_nothing,
     purchases::receipts_at_once_never_receive_too_much,
+    purchases::reconciling_finds_and_repairs_what_is_on_its_way,
     replenishment::suggestions_say_why,
     replenishment::suggestions_are_what_the_domain_says,
     replenishment::chosen_suggestions_are_ordered_once,

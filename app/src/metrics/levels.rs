@@ -2,6 +2,7 @@
 
 use super::family::{Families, Family, Made};
 use crate::clock;
+use inventory_domain::Timestamp;
 use inventory_store::{Store, StoreError, counts, levels};
 use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 use std::time::{Duration, Instant};
@@ -35,6 +36,31 @@ pub(super) static ALERTS: Family = Family::gauge(
     &["severity"],
     "Low-stock alerts that are not cleared; counted up to 100,000.",
 );
+pub(super) static DELIVERIES: Family = Family::gauge(
+    "inventory_deliveries_pending",
+    &["resource"],
+    "Deliveries that still have to reach a receiver, of `webhooks` and `channels`; counted up to 100,000.",
+);
+pub(super) static OLDEST_DELIVERY: Family = Family::gauge(
+    "inventory_deliveries_oldest_age_seconds",
+    &["resource"],
+    "How long the oldest of them has been on its way; 0 where there is none.",
+);
+pub(super) static WAITING_LINES: Family = Family::gauge(
+    "inventory_order_lines_waiting",
+    &[],
+    "Lines of orders that wait for stock (backorders); counted up to 100,000.",
+);
+pub(super) static HOLDS: Family = Family::gauge(
+    "inventory_reservations_active",
+    &[],
+    "Reservations that hold units and are no order yet; counted up to 100,000.",
+);
+pub(super) static TRANSFERS: Family = Family::gauge(
+    "inventory_transfers_in_transit",
+    &[],
+    "Transfers that have left and not arrived; counted up to 100,000.",
+);
 pub(super) static STOCK_VALUE: Family = Family::gauge(
     "inventory_stock_value_minor_units",
     &["currency"],
@@ -54,8 +80,8 @@ pub(super) static COUNTED_VALUE: Family = Family::gauge(
 pub(super) static READ: Family = Family::gauge(
     "inventory_levels_read_timestamp_seconds",
     &["reading"],
-    "When the levels in the database were last read, in seconds since the Unix epoch; 0: never. `waiting`: outbox, parked messages \
-     and alerts; `stock_value`; `counts`.",
+    "When the levels in the database were last read, in seconds since the Unix epoch; 0: never. `waiting`: outbox, parked messages, \
+     alerts, deliveries, waiting lines, reservations and transfers; `stock_value`; `counts`.",
 );
 pub(super) static FAILURES: Family = Family::counter(
     "inventory_levels_read_failures_total",
@@ -111,6 +137,11 @@ pub(super) struct Levels {
     oldest: IntGaugeVec,
     parked: IntGauge,
     alerts: IntGaugeVec,
+    deliveries: IntGaugeVec,
+    oldest_delivery: IntGaugeVec,
+    waiting_lines: IntGauge,
+    holds: IntGauge,
+    transfers: IntGauge,
     stock_value: IntGaugeVec,
     counted_lines: IntGaugeVec,
     counted_value: IntGaugeVec,
@@ -130,11 +161,17 @@ impl Levels {
             failures: failures.with_label_values(&[name]),
             due: Mutex::default(),
         };
+        let one = |family| Ok(families.gauges(family)?.with_label_values::<&str>(&[]));
         Ok(Self {
             pending: families.gauges(&PENDING)?,
             oldest: families.gauges(&OLDEST)?,
-            parked: families.gauges(&PARKED)?.with_label_values::<&str>(&[]),
+            parked: one(&PARKED)?,
             alerts: families.gauges(&ALERTS)?,
+            deliveries: families.gauges(&DELIVERIES)?,
+            oldest_delivery: families.gauges(&OLDEST_DELIVERY)?,
+            waiting_lines: one(&WAITING_LINES)?,
+            holds: one(&HOLDS)?,
+            transfers: one(&TRANSFERS)?,
             stock_value: families.gauges(&STOCK_VALUE)?,
             counted_lines: families.gauges(&COUNTED_LINES)?,
             counted_value: families.gauges(&COUNTED_VALUE)?,
@@ -157,14 +194,20 @@ impl Levels {
     async fn read_waiting(&self, store: &Store) -> Result<(), StoreError> {
         let waiting = levels::waiting(store).await?;
         let now = clock().micros();
+        let age = |oldest: Option<Timestamp>| oldest.map_or(0, |oldest| (now - oldest.micros()).max(0) / 1_000_000);
         for backlog in waiting.backlogs {
-            let age = backlog
-                .oldest
-                .map_or(0, |oldest| (now - oldest.micros()).max(0) / 1_000_000);
             let labels = [backlog.destination.as_str()];
             self.pending.with_label_values(&labels).set(backlog.pending);
-            self.oldest.with_label_values(&labels).set(age);
+            self.oldest.with_label_values(&labels).set(age(backlog.oldest));
         }
+        for (resource, count, oldest) in waiting.deliveries {
+            let labels = [resource.as_str()];
+            self.deliveries.with_label_values(&labels).set(count);
+            self.oldest_delivery.with_label_values(&labels).set(age(oldest));
+        }
+        self.waiting_lines.set(waiting.waiting_lines);
+        self.holds.set(waiting.holds);
+        self.transfers.set(waiting.transfers);
         self.parked.set(waiting.parked);
         for (severity, count) in waiting.alerts {
             self.alerts.with_label_values(&[severity.as_str()]).set(count);

@@ -6,6 +6,7 @@
 
 mod caches;
 mod database;
+mod deliveries;
 mod family;
 mod levels;
 mod orders;
@@ -19,9 +20,9 @@ pub(crate) use caches::{CacheMetrics, Caches};
 pub(crate) use rate_limit::RateLimitMetrics;
 pub use requests::{FunctionMetrics, InFlight};
 
-use crate::{App, Error, outbox::RelayReport, telemetry::Export};
+use crate::{App, Error, outbox::RelayReport, receivers::DeliveryReport, telemetry::Export};
 use family::{Families, Family, Made};
-use inventory_store::{Engine, Observer, outbox::Destination, processing::Processed};
+use inventory_store::{Engine, Observer, outbox::Destination, processing::Processed, receivers::Resource};
 use prometheus::{Registry, TextEncoder};
 use push::Push;
 use std::{fmt::Write as _, sync::Arc};
@@ -45,6 +46,12 @@ static FAMILIES: &[&Family] = &[
     &relay::RELAY,
     &levels::PARKED,
     &levels::ALERTS,
+    &levels::DELIVERIES,
+    &levels::OLDEST_DELIVERY,
+    &deliveries::ATTEMPTS,
+    &levels::WAITING_LINES,
+    &levels::HOLDS,
+    &levels::TRANSFERS,
     &levels::STOCK_VALUE,
     &levels::COUNTED_LINES,
     &levels::COUNTED_VALUE,
@@ -107,6 +114,7 @@ pub struct Metrics {
     rate_limit: RateLimitMetrics,
     orders: orders::Orders,
     relay: relay::Relay,
+    deliveries: deliveries::Deliveries,
     database: Arc<database::Database>,
     caches: Caches,
     levels: levels::Levels,
@@ -136,6 +144,7 @@ impl Metrics {
             rate_limit: RateLimitMetrics::new(&families)?,
             orders: orders::Orders::new(&families)?,
             relay: relay::Relay::new(&families)?,
+            deliveries: deliveries::Deliveries::new(&families)?,
             database: Arc::new(database::Database::new(&families)?),
             caches: Caches::new(&families)?,
             levels: levels::Levels::new(&families)?,
@@ -168,6 +177,11 @@ impl Metrics {
     /// The relay has tried to send events.
     pub(crate) fn relayed(&self, destination: Destination, report: RelayReport) {
         self.relay.relayed(destination, report);
+    }
+
+    /// Somebody has tried to reach a receiver.
+    pub(crate) fn tried_to_deliver(&self, resource: Resource, report: DeliveryReport) {
+        self.deliveries.tried(resource, report);
     }
 
     /// A batch of order messages was worked on.
@@ -262,6 +276,8 @@ mod tests {
             &levels::PENDING,
             &levels::OLDEST,
             &levels::ALERTS,
+            &levels::DELIVERIES,
+            &levels::OLDEST_DELIVERY,
             &levels::STOCK_VALUE,
             &levels::COUNTED_LINES,
             &levels::COUNTED_VALUE,

@@ -150,14 +150,21 @@ pub struct DeliveryReport {
     pub failed: usize,
 }
 
+impl DeliveryReport {
+    const fn add(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered + other.delivered,
+            waiting: self.waiting + other.waiting,
+            failed: self.failed + other.failed,
+        }
+    }
+}
+
 /// Delivers everything that is due at `now`, as the tasks do; the clock stands still meanwhile.
 pub async fn deliver_at(app: &App, now: Timestamp) -> Result<DeliveryReport, Error> {
     let mut all = DeliveryReport::default();
     for id in store::due_receivers(app.store(), now).await? {
-        let report = serve(app, id, || now).await?;
-        all.delivered += report.delivered;
-        all.waiting += report.waiting;
-        all.failed += report.failed;
+        all = all.add(serve(app, id, || now).await?);
     }
     Ok(all)
 }
@@ -184,13 +191,16 @@ async fn serve(app: &App, id: i64, now: impl Fn() -> Timestamp) -> Result<Delive
                 break;
             }
         };
+        let mut step = DeliveryReport::default();
         for one in &tried {
             match one.outcome {
-                Outcome::Delivered => report.delivered += 1,
-                Outcome::Later(_) => report.waiting += 1,
-                Outcome::Exhausted | Outcome::Gone => report.failed += 1,
+                Outcome::Delivered => step.delivered += 1,
+                Outcome::Later(_) => step.waiting += 1,
+                Outcome::Exhausted | Outcome::Gone => step.failed += 1,
             }
         }
+        app.metrics().tried_to_deliver(receiver.resource, step);
+        report = report.add(step);
         if store::settle(app.store(), id, owner, &tried, now()).await? {
             tracing::warn!(id, name = receiver.name, "a receiver is switched off");
             app.nudge().wake();

@@ -24,13 +24,15 @@ fn text(report: &ReconcileReport) -> String {
     for drift in &report.drift {
         let _ = writeln!(
             text,
-            "stock item {}: on hand {} (ledger {}), reserved {} (ledger {}, reservations {})",
+            "stock item {}: on hand {} (ledger {}), reserved {} (ledger {}, reservations {}), incoming {} (purchase orders {})",
             drift.stock_item_id,
             drift.on_hand,
             drift.ledger_on_hand,
             drift.reserved,
             drift.ledger_reserved,
-            drift.reservations
+            drift.reservations,
+            drift.incoming,
+            drift.purchases
         );
     }
     let _ = match (report.drift.len(), report.fixed) {

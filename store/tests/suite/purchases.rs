@@ -11,7 +11,7 @@ use inventory_domain::{
 use inventory_store::{
     Page, StoreError, Tx, movements, products,
     purchases::{self, PurchaseFilter},
-    stock, suppliers,
+    reconcile, stock, suppliers,
 };
 
 pub fn supplied(product_id: i64) -> SuppliedProduct {
@@ -310,4 +310,43 @@ pub async fn receipts_at_once_never_receive_too_much(database: &Database) {
     let took: usize = receipts.join_all().await.into_iter().map(usize::from).sum();
     let now = stock::get(&database.store, item.id).await.unwrap();
     assert_eq!((took, now.quantity, now.incoming), (3, 9, 1));
+}
+
+pub async fn reconciling_finds_and_repairs_what_is_on_its_way(database: &Database) {
+    let (tea, milk) = (database.product("TEA", 0).await, database.product("MILK", 0).await);
+    let item = database.add(tea.id, 3, None).await;
+    let partner = supplier(database, "NORTH", vec![supplied(tea.id), supplied(milk.id)]).await;
+    let purchase = create(database, partner.id, &[(tea.id, 10), (milk.id, 5)]).await;
+    order(database, purchase.id).await;
+    // A draft, and one that more came of than was ordered, count for nothing.
+    create(database, partner.id, &[(tea.id, 70)]).await;
+    let over = create(database, partner.id, &[(tea.id, 1), (milk.id, 1)]).await;
+    order(database, over.id).await;
+    receive(database, over.id, &receipt(&[(tea.id, 4)], true))
+        .await
+        .unwrap();
+    assert_eq!(reconcile::drift(&database.store, 10).await.unwrap(), []);
+    database
+        .store
+        .execute_raw("UPDATE stock_items SET incoming = incoming + 9")
+        .await
+        .unwrap();
+    let drift = reconcile::drift(&database.store, 10).await.unwrap();
+    let found: Vec<_> = drift.iter().map(|one| (one.incoming, one.purchases)).collect();
+    assert_eq!(found, [(19, 10), (15, 6)]);
+    let before = stock::get(&database.store, item.id).await.unwrap();
+    let records = "SELECT COUNT(*) FROM movements";
+    let movements = database.number(records).await;
+    for one in &drift {
+        assert!(reconcile::repair(database.begin(), one.stock_item_id).await.unwrap());
+        assert!(!reconcile::repair(database.begin(), one.stock_item_id).await.unwrap());
+    }
+    let repaired = stock::get(&database.store, item.id).await.unwrap();
+    assert_eq!(
+        (repaired.incoming, repaired.quantity, repaired.version),
+        (10, 7, before.version + 1)
+    );
+    assert_eq!(database.number(records).await, movements, "nothing has moved");
+    let written = "SELECT COUNT(*) FROM audit WHERE action = 'inventory_reconcile'";
+    assert_eq!(database.number(written).await, 2);
 }
