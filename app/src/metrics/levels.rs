@@ -161,7 +161,7 @@ impl Levels {
             failures: failures.with_label_values(&[name]),
             due: Mutex::default(),
         };
-        let one = |family| Ok(families.gauges(family)?.with_label_values::<&str>(&[]));
+        let one = |family| -> Made<IntGauge> { Ok(families.gauges(family)?.with_label_values::<&str>(&[])) };
         Ok(Self {
             pending: families.gauges(&PENDING)?,
             oldest: families.gauges(&OLDEST)?,

@@ -1,11 +1,18 @@
 use super::{Database, caller, message, order, parked};
-use inventory_domain::{low_stock::Severity, order::OnShortage};
+use inventory_domain::{
+    hold::NewHold,
+    low_stock::Severity,
+    order::{NewOrderLine, OnShortage},
+    transfer::NewTransfer,
+};
 use inventory_store::{
-    Observer,
+    Observer, holds,
     levels::{self, Backlog},
     orders,
     outbox::{self, Destination, Sent},
     processing,
+    receivers::Resource,
+    transfers,
 };
 use std::{
     sync::{
@@ -106,6 +113,17 @@ pub async fn what_waits_is_counted(database: &Database) {
     );
     assert_eq!((queue.pending, queue.oldest), (0, None));
 
+    assert_eq!(
+        (waiting.waiting_lines, waiting.holds, waiting.transfers),
+        (0, 0, 0),
+        "{waiting:?}"
+    );
+    assert_eq!(
+        waiting.deliveries,
+        [(Resource::Webhooks, 0, None), (Resource::Channels, 0, None)]
+    );
+    what_is_promised_is_counted(database).await;
+
     // Each part by its own index, whatever has piled up elsewhere.
     let statement = levels::waiting_statement()
         .replace("$1", "'[{\"name\": \"queue:orders\"}]'")
@@ -116,10 +134,62 @@ pub async fn what_waits_is_counted(database: &Database) {
             "outbox_pkey",
             "parked_messages_once",
             "alerts_one_open",
+            "order_lines_waiting",
+            "holds_due",
+            "transfers_status",
         ] {
             assert!(plan.contains(index), "{index}\n{plan}");
         }
     }
+}
+
+/// A line that waits, a hold, a transfer on its way, and deliveries to a webhook.
+async fn what_is_promised_is_counted(database: &Database) {
+    let batch = [message(
+        Uuid::now_v7(),
+        order(&[("A-1", 100), ("A-2", 1)], OnShortage::Backorder),
+    )];
+    processing::process(&database.store, &caller(), &batch, &[])
+        .await
+        .unwrap();
+    let line = NewOrderLine {
+        product_id: None,
+        sku: Some("A-2".to_owned()),
+        quantity: 1,
+    };
+    let mut tx = database.begin();
+    let hold = NewHold {
+        lines: vec![line.clone()],
+        location: None,
+        location_id: None,
+        expires_in_seconds: None,
+        reference: None,
+    };
+    holds::create(&mut tx, &hold).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = database.begin();
+    let transfer = NewTransfer {
+        from_location: Some("BACK".to_owned()),
+        from_location_id: None,
+        to_location: Some("MAIN".to_owned()),
+        to_location_id: None,
+        note: None,
+        lines: vec![line],
+    };
+    let transfer = transfers::create(&mut tx, &transfer).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = database.begin();
+    transfers::dispatch(&mut tx, transfer.id, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let before = inventory_store::clock();
+    let told = super::receivers::on_its_way(database).await;
+
+    let waiting = levels::waiting(&database.store).await.unwrap();
+    assert_eq!((waiting.waiting_lines, waiting.holds, waiting.transfers), (2, 1, 1));
+    let (resource, count, oldest) = waiting.deliveries[0];
+    assert_eq!((resource, count), (Resource::Webhooks, told));
+    assert!(oldest.unwrap() >= before);
+    assert_eq!(waiting.deliveries[1], (Resource::Channels, 0, None));
 }
 
 pub async fn measuring_ends_by_itself(database: &Database) {
