@@ -3,21 +3,28 @@
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use futures_util::TryStreamExt as _;
 use http::Response;
 use inventory_app::{
-    App, Begun, Call, Page, Reply, Settings, Work,
+    App, Begun, Call, Error, Page, Reply, Settings, Work, clock,
     outbox::{self, Destination},
     products,
     receivers::{self, DeliveryFilter, DeliveryReport, Resource, deliver_at, webhooks},
 };
+use inventory_azure::{BlobAccount, BlobStorage};
 use inventory_domain::{
-    Timestamp,
+    Refusal, Timestamp,
     account::Rotation,
     delivery::{Delivery, DeliveryState, DisabledReason, SCHEDULE_SECONDS},
-    webhook::{NewWebhook, Webhook, WebhookChanges},
+    webhook::{NewWebhook, Webhook, WebhookChanges, WebhookKind},
 };
-use inventory_tests::receiver::{Received, Receiver};
-use std::{collections::BTreeMap, path::PathBuf};
+use inventory_store::notifications;
+use inventory_tests::{
+    azurite::Azurite,
+    credential::TestCredential,
+    receiver::{Received, Receiver},
+};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use uuid::Uuid;
 
 /// The program over a database of its own, which goes with it.
@@ -90,13 +97,28 @@ impl Program {
     async fn webhook(&self, url: String, events: &[&str]) -> (Webhook, String) {
         let mut work = self.work().await;
         let new = NewWebhook {
+            kind: WebhookKind::Webhook,
             name: Uuid::new_v4().to_string(),
-            url,
+            url: Some(url),
             events: events.iter().map(|event| (*event).to_owned()).collect(),
         };
-        let made = webhooks::create(&mut work, &new).await.unwrap();
+        let (made, secret) = webhooks::create(&mut work, &new).await.unwrap();
         commit(work).await;
-        made
+        (made, secret.unwrap())
+    }
+
+    async fn export(&self, events: &[&str]) -> Result<Webhook, Error> {
+        let mut work = self.work().await;
+        let new = NewWebhook {
+            kind: WebhookKind::Export,
+            name: "Analytics".to_owned(),
+            url: None,
+            events: events.iter().map(|event| (*event).to_owned()).collect(),
+        };
+        let (made, secret) = webhooks::create(&mut work, &new).await?;
+        assert_eq!(secret, None, "nothing is signed");
+        commit(work).await;
+        Ok(made)
     }
 
     /// Something happens, and the relay hands it over.
@@ -472,4 +494,196 @@ async fn one_that_never_answers_delays_no_other() {
     );
     drop(silent);
     program.app.shutdown().await;
+}
+
+/// The files below a folder, by their names, with their lines.
+fn files_in(folder: &std::path::Path) -> BTreeMap<String, Vec<String>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().display().to_string();
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.insert(name, text.lines().map(str::to_owned).collect());
+            }
+        }
+    }
+    found
+}
+
+/// The programs' clock, and a minute later, when what has come together is written.
+fn a_minute_later() -> Timestamp {
+    clock().plus_seconds(61)
+}
+
+#[tokio::test]
+async fn an_export_is_files_of_lines() {
+    let directory = std::env::temp_dir().join(format!("inventory-export-{}", Uuid::new_v4()));
+    let program = Program::new(&[("FILES_DIRECTORY", directory.to_str().unwrap())]).await;
+    let export = program.export(&["inventory.product.*"]).await.unwrap();
+    assert_eq!((export.kind, &export.url), (WebhookKind::Export, &None));
+    for sku in ["A-1", "A-2", "A-3"] {
+        program.event(sku).await;
+    }
+    let early = deliver_at(&program.app, clock()).await.unwrap();
+    assert_eq!(early, DeliveryReport::default(), "others may come");
+    let report = deliver_at(&program.app, a_minute_later()).await.unwrap();
+    assert_eq!((report.delivered, report.waiting, report.failed), (3, 0, 0));
+    let files = files_in(&directory);
+    let (name, lines) = files.first_key_value().unwrap();
+    assert_eq!((files.len(), lines.len()), (1, 3), "{files:?}");
+    let first = program.number("SELECT MIN(seq) FROM notifications").await;
+    let time = program
+        .number("SELECT MIN(time) FROM outbox WHERE seq = (SELECT MIN(seq) FROM notifications)")
+        .await;
+    let at = Timestamp::from_micros(time).to_datetime();
+    let (month, day, hour) = (u8::from(at.month()), at.day(), at.hour());
+    let folder = format!("events/{}/{month:02}/{day:02}/{hour:02}/{first}-", at.year());
+    assert!(name.starts_with(&folder), "{name} {folder}");
+    let skus: Vec<_> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["data"]["sku"].clone())
+        .collect();
+    assert_eq!(skus, ["A-1", "A-2", "A-3"], "in the order of the outbox");
+    // The log says where each of them is.
+    for delivery in program.deliveries(export.id).await {
+        assert_eq!(delivery.state, DeliveryState::Delivered);
+        assert_eq!(delivery.attempts[0].answer.as_ref(), Some(name));
+    }
+    // What comes next is another file.
+    program.event("A-4").await;
+    deliver_at(&program.app, a_minute_later()).await.unwrap();
+    assert_eq!(files_in(&directory).len(), 2);
+    let mut work = program.work().await;
+    let rotated = webhooks::rotate(&mut work, export.id, None, &Rotation { overlap_hours: 1 }).await;
+    assert!(matches!(rotated, Err(Error::Refused(_))), "there is no secret");
+    drop(work);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_an_export_is_the_same_in_every_try() {
+    let directory = std::env::temp_dir().join(format!("inventory-export-{}", Uuid::new_v4()));
+    let program = Program::new(&[("FILES_DIRECTORY", directory.to_str().unwrap())]).await;
+    let export = program.export(&["*"]).await.unwrap();
+    program.event("A-1").await;
+    program.event("A-2").await;
+    // A program that dies after it has stored the file, before it could say so: its claim is all that is left.
+    let (store, now) = (program.app.store(), a_minute_later());
+    let began = notifications::claim_batch(store, export.id, Uuid::now_v7(), now, now.plus_seconds(120), 100)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(began.events.len(), 2);
+    program.event("A-3").await;
+    let meanwhile = deliver_at(&program.app, now.plus_seconds(100)).await.unwrap();
+    assert_eq!(meanwhile, DeliveryReport::default(), "it may still be at it");
+    let none = notifications::claim_batch(store, export.id, Uuid::now_v7(), now.plus_seconds(100), now, 100).await;
+    assert!(none.unwrap().is_none());
+
+    // The place for files is no directory: nothing can be stored.
+    std::fs::write(&directory, "in the way").unwrap();
+    let later = now.plus_seconds(121);
+    let report = deliver_at(&program.app, later).await.unwrap();
+    assert_eq!((report.delivered, report.waiting), (0, 2));
+    let failed = webhooks::get(&program.app, export.id).await.unwrap();
+    assert!(failed.failing_since.is_some() && failed.enabled);
+    let deliveries = program.deliveries(export.id).await;
+    let tried = deliveries.iter().filter(|delivery| !delivery.attempts.is_empty());
+    let problems: Vec<_> = tried
+        .map(|delivery| delivery.attempts[0].problem.as_deref().unwrap())
+        .collect();
+    assert_eq!(problems.len(), 2);
+    assert!(problems[0].starts_with("the directory of files"), "{problems:?}");
+    let still = deliver_at(&program.app, later).await.unwrap();
+    assert_eq!(still, DeliveryReport::default(), "not before its time");
+
+    std::fs::remove_file(&directory).unwrap();
+    let report = deliver_at(&program.app, later.plus_minutes(1)).await.unwrap();
+    assert_eq!((report.delivered, report.waiting), (3, 0));
+    let files = files_in(&directory);
+    let first = files
+        .iter()
+        .find(|(name, _)| name.contains(&began.id.to_string()))
+        .unwrap();
+    let bodies: Vec<_> = began
+        .events
+        .iter()
+        .map(|event| event.due.body.clone().unwrap())
+        .collect();
+    assert_eq!(first.1, &bodies, "the same events under the same name");
+    assert_eq!(
+        (files.len(), files.values().map(Vec::len).sum::<usize>()),
+        (2, 3),
+        "{files:?}"
+    );
+    assert!(
+        webhooks::get(&program.app, export.id)
+            .await
+            .unwrap()
+            .failing_since
+            .is_none()
+    );
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn an_export_in_blob_storage() {
+    let azurite = Azurite::start();
+    let connection = azurite.connection_string();
+    let program = Program::new(&[("BLOB_STORAGE_CONNECTION_STRING", connection.as_str())]).await;
+    let export = program.export(&["inventory.product.*"]).await.unwrap();
+    for sku in ["A-1", "A-2"] {
+        program.event(sku).await;
+    }
+    let report = deliver_at(&program.app, a_minute_later()).await.unwrap();
+    assert_eq!((report.delivered, report.waiting), (2, 0));
+    let account = BlobAccount::from_connection_string(&connection).unwrap();
+    let storage = BlobStorage::new(account, "inventory-files", Arc::new(TestCredential::default()));
+    let stored = storage.list("events/", 10).await.unwrap();
+    let [blob] = stored.as_slice() else {
+        panic!("{stored:?}")
+    };
+    let delivery = program.deliveries(export.id).await.remove(0);
+    assert_eq!(delivery.attempts[0].answer.as_ref(), Some(&blob.name));
+    let parts: Vec<_> = storage.get(&blob.name).await.unwrap().try_collect().await.unwrap();
+    let text = String::from_utf8(parts.concat()).unwrap();
+    let ids: Vec<_> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].clone())
+        .collect();
+    let mut told: Vec<_> = program
+        .deliveries(export.id)
+        .await
+        .iter()
+        .map(|one| one.event_id.to_string())
+        .collect();
+    told.reverse();
+    assert_eq!(ids, told);
+    assert!(text.ends_with('\n'));
+}
+
+#[tokio::test]
+async fn without_a_place_for_files_there_is_no_export() {
+    let program = Program::new(&[]).await;
+    assert!(matches!(program.export(&["*"]).await, Err(Error::NotConfigured(_))));
+    for (kind, url, code) in [
+        (WebhookKind::Webhook, None, "missing"),
+        (WebhookKind::Export, Some("https://shop.example/"), "not_for_kind"),
+    ] {
+        let new = NewWebhook {
+            kind,
+            name: "x".to_owned(),
+            url: url.map(str::to_owned),
+            events: vec!["*".to_owned()],
+        };
+        match new.validate() {
+            Err(Refusal::Invalid(found)) => assert_eq!((found[0].pointer.as_str(), found[0].code), ("/url", code)),
+            other => panic!("{other:?}"),
+        }
+    }
 }

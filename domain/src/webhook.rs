@@ -1,4 +1,4 @@
-//! Webhooks: addresses that are told what happens.
+//! Webhooks: addresses that are told what happens, and exports, which are files of it.
 
 use crate::{
     Check, Refusal, Timestamp,
@@ -7,16 +7,30 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+words! {
+    /// What events become.
+    #[derive(Default)]
+    pub enum WebhookKind {
+        /// Signed requests to an address.
+        #[default]
+        Webhook = "webhook",
+        /// Files of JSON lines, one event a line, in the place for files: for analytics.
+        Export = "export",
+    }
+}
+
 /// A webhook, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Webhook {
     /// Positive, given by us.
     pub id: i64,
+    /// What events become.
+    pub kind: WebhookKind,
     /// For people; unique among webhooks.
     pub name: String,
-    /// Where events are sent.
-    pub url: String,
+    /// Where events are sent; `null` of an export.
+    pub url: Option<String>,
     /// Which events: types, and beginnings of types with `*`.
     pub events: Vec<String>,
     /// Whether events are sent.
@@ -38,10 +52,14 @@ pub struct Webhook {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
+    /// What events become: requests to an address, where it is absent.
+    #[serde(default)]
+    pub kind: WebhookKind,
     /// For people, at most 200 characters.
     pub name: String,
-    /// Where events are sent: `https://`, at a public address.
-    pub url: String,
+    /// Where events are sent: `https://`, at a public address. An export has none.
+    #[serde(default)]
+    pub url: Option<String>,
     /// Which events: types (`inventory.stock.low`), and beginnings of types with `*` (`inventory.order.*`, `*`).
     #[serde(default = "NewWebhook::all")]
     pub events: Vec<String>,
@@ -75,7 +93,11 @@ impl NewWebhook {
     pub fn validate(&self) -> Result<(), Refusal> {
         let mut check = Check::new();
         check.text("/name", &self.name, limits::NAME_CHARS_MAX);
-        check.text("/url", &self.url, limits::URL_CHARS_MAX);
+        match (self.kind, &self.url) {
+            (WebhookKind::Webhook, None) => check.fail("/url", "missing", "is needed for webhook"),
+            (WebhookKind::Export, Some(_)) => check.fail("/url", "not_for_kind", "is nothing that export has"),
+            _ => check.text_opt("/url", self.url.as_deref(), limits::URL_CHARS_MAX),
+        }
         check_events(&mut check, &self.events);
         check.finish()
     }
@@ -95,8 +117,9 @@ impl WebhookChanges {
     /// The webhook with these changes, or why they are refused. Version and times stay as they are.
     pub fn apply(&self, webhook: &Webhook) -> Result<Webhook, Refusal> {
         let fields = NewWebhook {
+            kind: webhook.kind,
             name: self.name.clone().unwrap_or_else(|| webhook.name.clone()),
-            url: self.url.clone().unwrap_or_else(|| webhook.url.clone()),
+            url: self.url.clone().or_else(|| webhook.url.clone()),
             events: self.events.clone().unwrap_or_else(|| webhook.events.clone()),
         };
         fields.validate()?;

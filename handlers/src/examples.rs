@@ -28,7 +28,7 @@ use inventory_domain::{
     supplier::{SuppliedProduct, Supplier},
     timeline::{Happening, TimelineEntry, TimelineLine},
     transfer::{Transfer, TransferLine, TransferStatus},
-    webhook::Webhook,
+    webhook::{Webhook, WebhookKind},
 };
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -575,8 +575,9 @@ pub(crate) fn import() -> Import {
 pub(crate) fn webhook() -> Webhook {
     Webhook {
         id: 1,
+        kind: WebhookKind::Webhook,
         name: "Web shop".to_owned(),
-        url: "https://shop.example/hooks/inventory".to_owned(),
+        url: Some("https://shop.example/hooks/inventory".to_owned()),
         events: vec!["inventory.order.*".to_owned(), EventType::StockOut.to_string()],
         enabled: true,
         disabled_reason: None,
@@ -588,7 +589,7 @@ pub(crate) fn webhook() -> Webhook {
 }
 
 pub(crate) fn webhook_with_secret() -> WebhookWithSecret {
-    WebhookWithSecret::new(webhook(), "whsec_(32 bytes in base64)".to_owned())
+    WebhookWithSecret::new(webhook(), Some("whsec_(32 bytes in base64)".to_owned()))
 }
 
 pub(crate) fn delivery() -> Delivery {

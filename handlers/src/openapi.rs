@@ -32,6 +32,7 @@ use inventory_domain::{
     returns::{Disposition, ReturnReason},
     timeline::Happening,
     transfer::TransferStatus,
+    webhook::WebhookKind,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,6 +202,7 @@ fn spell(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         Role,
         Severity,
         TransferStatus,
+        WebhookKind,
     );
 }
 

@@ -5,7 +5,7 @@ use crate::{
     StoreError,
     db::{FromRow, Reader, Sql, Store, json},
     outbox::Destination,
-    receivers::Resource,
+    receivers::COUNTED_AS,
     stock,
 };
 use inventory_domain::{Timestamp, low_stock::Severity, stock::StockValue};
@@ -33,9 +33,9 @@ pub struct Waiting {
     pub parked: i64,
     /// Alerts that are not cleared, by severity, in the order of [`Severity::ALL`]; up to [`COUNTED_MAX`] of them together.
     pub alerts: Vec<(Severity, i64)>,
-    /// Deliveries that are on their way, and since when the oldest is, by resource, in the order of [`Resource::ALL`]; up to
+    /// Deliveries that are on their way, and since when the oldest is, as [`COUNTED_AS`] has it; up to
     /// [`COUNTED_MAX`] of them together.
-    pub deliveries: Vec<(Resource, i64, Option<Timestamp>)>,
+    pub deliveries: Vec<(&'static str, i64, Option<Timestamp>)>,
     /// Lines of orders that wait for stock, counted up to [`COUNTED_MAX`].
     pub waiting_lines: i64,
     /// Holds that are active, counted up to [`COUNTED_MAX`].
@@ -71,9 +71,9 @@ static WAITING: Sql = Sql::new(
      FROM (SELECT 1 FROM parked_messages WHERE replayed_at IS NULL LIMIT $2) counted
      UNION ALL SELECT 'alerts', counted.severity, COUNT(*), NULL
      FROM (SELECT severity FROM alerts WHERE status <> 'cleared' LIMIT $2) counted GROUP BY counted.severity
-     UNION ALL SELECT 'deliveries', counted.resource, COUNT(*), MIN(counted.created_at)
-     FROM (SELECT r.resource, n.created_at FROM receivers r JOIN notifications n ON n.receiver_id = r.id WHERE n.state = 'pending' LIMIT $2) counted
-     GROUP BY counted.resource
+     UNION ALL SELECT 'deliveries', counted.name, COUNT(*), MIN(counted.created_at)
+     FROM (SELECT CASE r.kind WHEN 'export' THEN 'exports' ELSE r.resource END AS name, n.created_at FROM receivers r JOIN notifications n ON n.receiver_id = r.id WHERE n.state = 'pending' LIMIT $2) counted
+     GROUP BY counted.name
      UNION ALL SELECT 'waiting_lines', '', COUNT(*), NULL
      FROM (SELECT 1 FROM order_lines WHERE waiting_since IS NOT NULL LIMIT $2) counted
      UNION ALL SELECT 'holds', '', COUNT(*), NULL FROM (SELECT 1 FROM holds WHERE status = 'active' LIMIT $2) counted
@@ -105,15 +105,15 @@ pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
     };
     let open = |severity: Severity| (severity, find("alerts", severity.as_str()).map_or(0, |row| row.count));
     let count = |what| find(what, "").map_or(0, |row| row.count);
-    let deliveries = |resource: Resource| {
-        let row = find("deliveries", resource.as_str());
-        (resource, row.map_or(0, |row| row.count), row.and_then(|row| row.oldest))
+    let deliveries = |name: &'static str| {
+        let row = find("deliveries", name);
+        (name, row.map_or(0, |row| row.count), row.and_then(|row| row.oldest))
     };
     Ok(Waiting {
         backlogs: Destination::ALL.map(backlog).into(),
         parked: count("parked"),
         alerts: Severity::ALL.iter().copied().map(open).collect(),
-        deliveries: Resource::ALL.map(deliveries).into(),
+        deliveries: COUNTED_AS.map(deliveries).into(),
         waiting_lines: count("waiting_lines"),
         holds: count("holds"),
         transfers: count("transfers"),

@@ -8,7 +8,7 @@ use crate::{
     db::{FromRow, Reader, Run as _, Sql, Store, json},
     filter::Filter,
     paging::{Column, Page, Sorting},
-    receivers::{self, Receiver, Resource},
+    receivers::{self, Receiver, ReceiverKind, Resource},
 };
 use inventory_domain::{
     Conflict, Refusal, Timestamp,
@@ -30,6 +30,9 @@ pub struct Notification<'a> {
     pub event_type: &'a str,
 }
 
+/// How long events of an export wait for others, so that files are not many and small.
+pub const GATHER_SECONDS: i64 = 60;
+
 /// Puts events on their way, those that are on it already excepted.
 ///
 /// # Errors
@@ -37,7 +40,8 @@ pub struct Notification<'a> {
 pub async fn spread(store: &Store, notifications: &[Notification<'_>], now: Timestamp) -> Result<u64, StoreError> {
     static SPREAD: Sql = Sql::new(
         "INSERT INTO notifications (receiver_id, event_id, event_type, seq, next_at, created_at)
-         SELECT n.receiver_id, n.event_id, n.event_type, n.seq, CAST($2 AS BIGINT), CAST($2 AS BIGINT)
+         SELECT n.receiver_id, n.event_id, n.event_type, n.seq,
+                CASE WHEN r.kind = 'export' THEN CAST($3 AS BIGINT) ELSE CAST($2 AS BIGINT) END, CAST($2 AS BIGINT)
          FROM {rows $1 n: receiver_id BIGINT, seq BIGINT, event_id UUID, event_type TEXT}
          JOIN receivers r ON r.id = n.receiver_id AND r.enabled = 1
          WHERE true ON CONFLICT (receiver_id, event_id) DO NOTHING",
@@ -46,7 +50,14 @@ pub async fn spread(store: &Store, notifications: &[Notification<'_>], now: Time
         return Ok(0);
     }
     store
-        .execute(&SPREAD, &[(&json(notifications)?).into(), now.into()])
+        .execute(
+            &SPREAD,
+            &[
+                (&json(notifications)?).into(),
+                now.into(),
+                now.plus_seconds(GATHER_SECONDS).into(),
+            ],
+        )
         .await
 }
 
@@ -237,13 +248,31 @@ impl FromRow for Due {
     }
 }
 
+/// A receiver that something is due for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueReceiver {
+    /// Its id.
+    pub id: i64,
+    /// Whether files are written for it.
+    pub is_export: bool,
+}
+
+impl FromRow for DueReceiver {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.int()?,
+            is_export: row.text()? == ReceiverKind::EXPORT,
+        })
+    }
+}
+
 /// Receivers that something is due for.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn due_receivers(store: &Store, now: Timestamp) -> Result<Vec<i64>, StoreError> {
+pub async fn due_receivers(store: &Store, now: Timestamp) -> Result<Vec<DueReceiver>, StoreError> {
     static WHO: Sql = Sql::new(
-        "SELECT r.id FROM receivers r WHERE r.enabled = 1
+        "SELECT r.id, r.kind FROM receivers r WHERE r.enabled = 1
          AND EXISTS (SELECT 1 FROM notifications n WHERE n.receiver_id = r.id AND n.state = 'pending' AND n.next_at <= $1) ORDER BY r.id",
     );
     store.all(&WHO, &[now.into()]).await
@@ -266,6 +295,11 @@ pub async fn next_due(store: &Store) -> Result<Option<Timestamp>, StoreError> {
     store.one::<Next>(&NEXT, &[]).await.map(|Next(at)| at)
 }
 
+static ENABLED: Sql = Sql::new(
+    "SELECT id, resource, kind, name, details, secrets, seal, enabled, disabled_reason, failing_since, version, created_at, updated_at
+     FROM receivers WHERE id = $1 AND enabled = 1",
+);
+
 /// Takes on at most `limit` deliveries that are due to a receiver, until `lease_until`; the receiver as it is now comes with them.
 ///
 /// # Errors
@@ -286,10 +320,6 @@ pub async fn claim(
         "SELECT n.id, n.event_id, COALESCE(n.body, o.body), n.attempts, n.tries
          FROM notifications n LEFT JOIN outbox o ON o.seq = n.seq WHERE n.owner = $1 ORDER BY n.id",
     );
-    static WHO: Sql = Sql::new(
-        "SELECT id, resource, kind, name, details, secrets, seal, enabled, disabled_reason, failing_since, version, created_at, updated_at
-         FROM receivers WHERE id = $1 AND enabled = 1",
-    );
     let args = [
         owner.into(),
         lease_until.into(),
@@ -300,10 +330,138 @@ pub async fn claim(
     if store.execute(&CLAIM, &args).await? == 0 {
         return Ok(None);
     }
-    let Some(receiver) = store.first(&WHO, &[receiver_id.into()]).await? else {
+    let Some(receiver) = store.first(&ENABLED, &[receiver_id.into()]).await? else {
         return Ok(None);
     };
     Ok(Some((receiver, store.all(&READ, &[owner.into()]).await?)))
+}
+
+/// Events of an export that make one file, however often it is tried.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The export as it is now.
+    pub receiver: Receiver,
+    /// Its id: deliveries are held by it until they are settled.
+    pub id: Uuid,
+    /// The events, in the order of the outbox; one at least.
+    pub events: Vec<Exported>,
+}
+
+/// An event of a [`Batch`].
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The delivery.
+    pub due: Due,
+    /// Its place in the outbox; 0: it was never there.
+    pub seq: i64,
+    /// When it happened.
+    pub time: Timestamp,
+}
+
+impl FromRow for Exported {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            due: Due::from_row(row)?,
+            seq: row.int()?,
+            time: row.time()?,
+        })
+    }
+}
+
+struct Begun {
+    id: Uuid,
+    next_at: Timestamp,
+}
+
+impl FromRow for Begun {
+    fn from_row(row: &mut Reader<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.uuid()?,
+            next_at: row.time()?,
+        })
+    }
+}
+
+/// Takes on the events that make the next file of an export, until `lease_until`: those of a file that was begun and is due again,
+/// else everything that is on its way, at most `limit`. One file of an export is begun at a time.
+///
+/// # Errors
+/// When the database is away.
+pub async fn claim_batch(
+    store: &Store,
+    receiver_id: i64,
+    id: Uuid,
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: i64,
+) -> Result<Option<Batch>, StoreError> {
+    static BEGUN: Sql = Sql::new(
+        "SELECT owner, next_at FROM notifications WHERE receiver_id = $1 AND state = 'pending' AND owner IS NOT NULL ORDER BY next_at LIMIT 1",
+    );
+    static AGAIN: Sql = Sql::new(
+        "UPDATE notifications SET next_at = $2 WHERE owner = $1 AND receiver_id = $4 AND state = 'pending' AND next_at <= $3",
+    );
+    static TAKE: Sql = Sql::new(
+        "UPDATE notifications SET owner = $1, next_at = $2, begun_at = $3
+         WHERE id IN (SELECT id FROM notifications WHERE receiver_id = $4 AND state = 'pending' AND owner IS NULL ORDER BY next_at, id LIMIT $5 {free})",
+    );
+    static READ: Sql = Sql::new(
+        "SELECT n.id, n.event_id, COALESCE(n.body, o.body), n.attempts, n.tries, COALESCE(n.seq, 0), COALESCE(o.time, n.created_at)
+         FROM notifications n LEFT JOIN outbox o ON o.seq = n.seq WHERE n.owner = $1 AND n.receiver_id = $2 AND n.state = 'pending'
+         ORDER BY COALESCE(n.seq, 0), n.id",
+    );
+    let begun: Option<Begun> = store.first(&BEGUN, &[receiver_id.into()]).await?;
+    let id = match begun {
+        // What came meanwhile is for the next file, and no reason to look before this one is tried again.
+        Some(begun) if begun.next_at > now => {
+            put_off(store, receiver_id, begun.next_at).await?;
+            return Ok(None);
+        }
+        Some(begun) => {
+            let args = [begun.id.into(), lease_until.into(), now.into(), receiver_id.into()];
+            if store.execute(&AGAIN, &args).await? == 0 {
+                return Ok(None);
+            }
+            begun.id
+        }
+        None => {
+            let args = [
+                id.into(),
+                lease_until.into(),
+                now.into(),
+                receiver_id.into(),
+                limit.into(),
+            ];
+            if store.execute(&TAKE, &args).await? == 0 {
+                return Ok(None);
+            }
+            id
+        }
+    };
+    let Some(receiver) = store.first(&ENABLED, &[receiver_id.into()]).await? else {
+        return Ok(None);
+    };
+    let events: Vec<Exported> = store.all(&READ, &[id.into(), receiver_id.into()]).await?;
+    Ok((!events.is_empty()).then_some(Batch { receiver, id, events }))
+}
+
+/// Nothing more is due to an export before the file that was begun is.
+async fn put_off(store: &Store, receiver_id: i64, until: Timestamp) -> Result<(), StoreError> {
+    static PUT_OFF: Sql = Sql::new(
+        "UPDATE notifications SET next_at = $2 WHERE receiver_id = $1 AND state = 'pending' AND owner IS NULL AND next_at < $2",
+    );
+    store
+        .execute(&PUT_OFF, &[receiver_id.into(), until.into()])
+        .await
+        .map(drop)
+}
+
+/// Records the try of a batch. What failed stays together under the same id.
+///
+/// # Errors
+/// As [`settle`].
+pub async fn settle_batch(store: &Store, batch: &Batch, tried: &[Tried], now: Timestamp) -> Result<bool, StoreError> {
+    settle_held(store, batch.receiver.id, batch.id, tried, now, true).await
 }
 
 /// What became of a delivery.
@@ -361,6 +519,17 @@ pub async fn settle(
     tried: &[Tried],
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    settle_held(store, receiver_id, owner, tried, now, false).await
+}
+
+async fn settle_held(
+    store: &Store,
+    receiver_id: i64,
+    owner: Uuid,
+    tried: &[Tried],
+    now: Timestamp,
+    stays_together: bool,
+) -> Result<bool, StoreError> {
     static LOG: Sql = Sql::new(
         "INSERT INTO notification_attempts (notification_id, attempt, at, duration_ms, status, problem, answer)
          SELECT r.id, r.attempt, r.at, r.duration_ms, r.status, r.problem, r.answer
@@ -370,7 +539,8 @@ pub async fn settle(
     );
     static MARK: Sql = Sql::new(
         "UPDATE notifications AS n SET state = CASE WHEN n.state = 'failed' AND r.state = 'pending' THEN n.state ELSE r.state END,
-                next_at = r.next_at, finished_at = COALESCE(r.finished_at, n.finished_at), attempts = r.attempt, tries = n.tries + 1, owner = NULL
+                next_at = r.next_at, finished_at = COALESCE(r.finished_at, n.finished_at), attempts = r.attempt, tries = n.tries + 1,
+                owner = CASE WHEN r.state = 'pending' AND $3 = 1 THEN n.owner END
          FROM {rows $1 r: id BIGINT, state TEXT, next_at BIGINT, finished_at BIGINT, attempt BIGINT}
          WHERE n.id = r.id AND n.owner = $2",
     );
@@ -414,7 +584,8 @@ pub async fn settle(
         return Ok(false);
     };
     tx.execute(&LOG, &[(&rows).into(), owner.into()]).await?;
-    tx.execute(&MARK, &[(&rows).into(), owner.into()]).await?;
+    let mark = [(&rows).into(), owner.into(), i64::from(stays_together).into()];
+    tx.execute(&MARK, &mark).await?;
     let mut reason = with(Outcome::Gone).then_some(DisabledReason::Gone);
     if with(Outcome::Delivered) {
         if receiver.failing_since.is_some() {

@@ -27,12 +27,14 @@ pub enum Resource {
     Channels,
 }
 
+/// What deliveries are counted as ([`Receiver::counted_as`]).
+pub const COUNTED_AS: [&str; 3] = ["webhooks", "channels", "exports"];
+
 impl Resource {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Webhooks, Self::Channels];
+    const ALL: [Self; 2] = [Self::Webhooks, Self::Channels];
 
     /// Its name in the database and in metrics.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Webhooks => "webhooks",
             Self::Channels => "channels",
@@ -63,6 +65,45 @@ impl Resource {
     }
 }
 
+/// How a receiver is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiverKind {
+    /// It is sent something.
+    Channel(ChannelKind),
+    /// Files of events are written for it, many events at a time.
+    Export,
+}
+
+impl ReceiverKind {
+    /// The word of exports in the database, also in [`crate::notifications`].
+    pub(crate) const EXPORT: &str = "export";
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Channel(kind) => kind.as_str(),
+            Self::Export => Self::EXPORT,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            Self::EXPORT => Some(Self::Export),
+            _ => ChannelKind::parse(text).map(Self::Channel),
+        }
+    }
+
+    /// How it is sent something.
+    ///
+    /// # Errors
+    /// When it is sent nothing: such a receiver is no channel.
+    pub fn channel(self) -> Result<ChannelKind, StoreError> {
+        match self {
+            Self::Channel(kind) => Ok(kind),
+            Self::Export => Err(StoreError::unknown_word("channel", Self::EXPORT)),
+        }
+    }
+}
+
 /// A receiver as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receiver {
@@ -71,7 +112,7 @@ pub struct Receiver {
     /// Webhook or channel.
     pub resource: Resource,
     /// How it is reached.
-    pub kind: ChannelKind,
+    pub kind: ReceiverKind,
     /// For people.
     pub name: String,
     /// Where it is and what it wants: JSON, nothing secret.
@@ -99,7 +140,7 @@ impl FromRow for Receiver {
         Ok(Self {
             id: row.int()?,
             resource: row.word(Resource::parse)?,
-            kind: row.word(ChannelKind::parse)?,
+            kind: row.word(ReceiverKind::parse)?,
             name: row.text()?,
             details: row.text()?,
             secrets: row.text_opt()?,
@@ -115,6 +156,14 @@ impl FromRow for Receiver {
 }
 
 impl Receiver {
+    /// What deliveries to receivers such as this one are counted as.
+    pub const fn counted_as(&self) -> &'static str {
+        match self.kind {
+            ReceiverKind::Channel(_) => self.resource.as_str(),
+            ReceiverKind::Export => "exports",
+        }
+    }
+
     /// What it is and wants, as its resource has it.
     ///
     /// # Errors
@@ -190,7 +239,7 @@ pub async fn lock(tx: &mut Tx, resource: Resource, id: i64, expected: Option<i64
 /// What is written of a receiver.
 pub struct Content<'a, V> {
     /// How it is reached.
-    pub kind: ChannelKind,
+    pub kind: ReceiverKind,
     /// For people.
     pub name: &'a str,
     /// Where it is and what it wants: JSON, nothing secret.

@@ -31,14 +31,12 @@ impl Directory {
     }
 
     /// Others on this machine see neither files nor their names: they may hold personal data.
-    async fn make(&self, folder: Folder) -> io::Result<PathBuf> {
-        let path = self.root.join(folder.as_str());
+    async fn make(&self, path: &Path) -> io::Result<()> {
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         builder.mode(0o700);
-        builder.create(&path).await?;
-        Ok(path)
+        builder.create(path).await
     }
 
     pub(super) async fn put(&self, name: FileName, spool: Spool) -> Result<(), FileError> {
@@ -50,7 +48,7 @@ impl Directory {
         options.mode(0o600);
         let mut from = spool.into_file().await?;
         let written = async {
-            self.make(name.folder).await?;
+            self.make(path.parent().unwrap_or(&self.root)).await?;
             let mut to = options.open(&unfinished).await?;
             tokio::io::copy(&mut from, &mut to).await?;
             // There after a power cut, or not there.
@@ -108,7 +106,7 @@ impl Directory {
 
     pub(super) async fn check(&self) -> Result<(), FileError> {
         for folder in Folder::ALL {
-            self.make(folder)
+            self.make(&self.root.join(folder.as_str()))
                 .await
                 .map_err(|error| FileError::Away(error.to_string()))?;
         }

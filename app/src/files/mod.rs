@@ -1,4 +1,4 @@
-//! Files of exports and imports: in a directory, or in Azure Blob storage.
+//! Files of exports, imports and events: in a directory, or in Azure Blob storage.
 //!
 //! A file's name is one of ours: a folder and an id, so that no name from outside is ever one of a file. It is written once, under a
 //! name that nobody else writes, and it is there as a whole or not at all.
@@ -17,6 +17,7 @@ use crate::settings;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use inventory_azure::{BlobError, BlobStorage, TokenCredential};
+use inventory_domain::Timestamp;
 use std::{
     pin::Pin,
     sync::Arc,
@@ -35,15 +36,19 @@ const READ_TIMEOUT: Duration = Duration::from_mins(5);
 pub(crate) enum Folder {
     Exports,
     Imports,
+    /// Of exports of events. Whoever reads them deletes them: here nobody does.
+    Events,
 }
 
 impl Folder {
+    /// Those whose files are deleted when they are old.
     const ALL: [Self; 2] = [Self::Exports, Self::Imports];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Exports => "exports",
             Self::Imports => "imports",
+            Self::Events => "events",
         }
     }
 }
@@ -53,17 +58,47 @@ impl Folder {
 pub(crate) struct FileName {
     folder: Folder,
     id: Uuid,
+    /// Of a file of events: when the first of them happened, and its place in the outbox.
+    first: Option<(Timestamp, i64)>,
 }
 
 impl FileName {
     pub(crate) const fn new(folder: Folder, id: Uuid) -> Self {
-        Self { folder, id }
+        Self {
+            folder,
+            id,
+            first: None,
+        }
+    }
+
+    /// Of the file of events that begins with the event at `seq` of the outbox, which happened at `time`.
+    pub(crate) const fn of_events(time: Timestamp, seq: i64, id: Uuid) -> Self {
+        Self {
+            folder: Folder::Events,
+            id,
+            first: Some((time, seq)),
+        }
+    }
+
+    const fn media_type(self) -> &'static str {
+        match self.first {
+            None => "text/csv",
+            Some(_) => "application/jsonl",
+        }
     }
 }
 
 impl std::fmt::Display for FileName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}.csv", self.folder.as_str(), self.id)
+        let (folder, id) = (self.folder.as_str(), self.id);
+        match self.first {
+            None => write!(f, "{folder}/{id}.csv"),
+            Some((time, seq)) => {
+                let at = time.to_datetime();
+                let (year, month, day, hour) = (at.year(), u8::from(at.month()), at.day(), at.hour());
+                write!(f, "{folder}/{year:04}/{month:02}/{day:02}/{hour:02}/{seq}-{id}.jsonl")
+            }
+        }
     }
 }
 
@@ -134,7 +169,7 @@ impl Files {
         match self {
             Self::Directory(directory) => directory.put(name, spool).await,
             Self::Blob(storage) => Ok(storage
-                .put(&name.to_string(), "text/csv", spool.into_file().await?)
+                .put(&name.to_string(), name.media_type(), spool.into_file().await?)
                 .await?),
         }
     }

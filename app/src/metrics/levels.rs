@@ -39,7 +39,7 @@ pub(super) static ALERTS: Family = Family::gauge(
 pub(super) static DELIVERIES: Family = Family::gauge(
     "inventory_deliveries_pending",
     &["resource"],
-    "Deliveries that still have to reach a receiver, of `webhooks` and `channels`; counted up to 100,000.",
+    "Deliveries that still have to reach a receiver, of `webhooks`, `channels` and `exports`; counted up to 100,000.",
 );
 pub(super) static OLDEST_DELIVERY: Family = Family::gauge(
     "inventory_deliveries_oldest_age_seconds",
@@ -201,7 +201,7 @@ impl Levels {
             self.oldest.with_label_values(&labels).set(age(backlog.oldest));
         }
         for (resource, count, oldest) in waiting.deliveries {
-            let labels = [resource.as_str()];
+            let labels = [resource];
             self.deliveries.with_label_values(&labels).set(count);
             self.oldest_delivery.with_label_values(&labels).set(age(oldest));
         }

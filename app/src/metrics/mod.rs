@@ -22,7 +22,7 @@ pub use requests::{FunctionMetrics, InFlight};
 
 use crate::{App, Error, outbox::RelayReport, receivers::DeliveryReport, telemetry::Export};
 use family::{Families, Family, Made};
-use inventory_store::{Engine, Observer, outbox::Destination, processing::Processed, receivers::Resource};
+use inventory_store::{Engine, Observer, outbox::Destination, processing::Processed, receivers::Receiver};
 use prometheus::{Registry, TextEncoder};
 use push::Push;
 use std::{fmt::Write as _, sync::Arc};
@@ -180,8 +180,8 @@ impl Metrics {
     }
 
     /// Somebody has tried to reach a receiver.
-    pub(crate) fn tried_to_deliver(&self, resource: Resource, report: DeliveryReport) {
-        self.deliveries.tried(resource, report);
+    pub(crate) fn tried_to_deliver(&self, receiver: &Receiver, report: DeliveryReport) {
+        self.deliveries.tried(receiver, report);
     }
 
     /// A batch of order messages was worked on.

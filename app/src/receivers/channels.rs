@@ -11,7 +11,7 @@ use inventory_domain::{
 };
 use inventory_store::{
     StoreError,
-    receivers::{self as store, Content, Receiver, Resource},
+    receivers::{self as store, Content, Receiver, ReceiverKind, Resource},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -34,7 +34,7 @@ fn channel(receiver: &Receiver) -> Result<Channel, StoreError> {
     let details: Details = receiver.details()?;
     Ok(Channel {
         id: receiver.id,
-        kind: receiver.kind,
+        kind: receiver.kind.channel()?,
         name: receiver.name.clone(),
         url: details.url,
         to: details.to,
@@ -132,7 +132,7 @@ fn content<'a>(
     prefixes: &'a [String],
 ) -> Content<'a, Channel> {
     Content {
-        kind,
+        kind: ReceiverKind::Channel(kind),
         name,
         details,
         secrets,
@@ -203,7 +203,7 @@ pub async fn update(work: &mut Work, id: i64, version: Option<i64>, changes: Cha
         ..before.clone()
     };
     let prefixes = prefixes();
-    let content = content(before.kind, &name, &details, sealed.as_deref(), &prefixes);
+    let content = content(seen.kind, &name, &details, sealed.as_deref(), &prefixes);
     let after = store::update(work, &before, after, "channels_update", &content).await?;
     work.has_subscriptions();
     Ok(channel(&after)?)

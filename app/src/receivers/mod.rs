@@ -6,6 +6,7 @@
 mod address;
 pub mod channels;
 mod email;
+mod export;
 mod message;
 pub(crate) mod outbound;
 mod payload;

@@ -11,10 +11,16 @@ use uuid::Uuid;
 const UNREADABLE: &str = "the channel cannot be read";
 
 /// Tells a channel, other than a webhook, of an event.
-pub(super) async fn tell(app: &App, receiver: &Receiver, event_id: Uuid, event: &str) -> Result<Sent, String> {
+pub(super) async fn tell(
+    app: &App,
+    receiver: &Receiver,
+    kind: ChannelKind,
+    event_id: Uuid,
+    event: &str,
+) -> Result<Sent, String> {
     let details: Details = receiver.details().map_err(|_| UNREADABLE)?;
     let message = Message::of(event).ok_or("the event is no alert")?;
-    if receiver.kind == ChannelKind::Email {
+    if kind == ChannelKind::Email {
         let smtp = app
             .settings()
             .receivers
@@ -26,7 +32,7 @@ pub(super) async fn tell(app: &App, receiver: &Receiver, event_id: Uuid, event: 
     }
     let secrets = vault::open(app, receiver)?;
     let mut headers = HeaderMap::new();
-    let (url, body, media_type) = match receiver.kind {
+    let (url, body, media_type) = match kind {
         ChannelKind::Sms => {
             let (account, token) = (details.account_sid.ok_or(UNREADABLE)?, secrets.token.ok_or(UNREADABLE)?);
             let credentials = format!("Basic {}", BASE64.encode(format!("{account}:{token}")));

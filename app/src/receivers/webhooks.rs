@@ -7,11 +7,11 @@ use inventory_domain::{
     account::Rotation,
     channel::ChannelKind,
     delivery::{Delivery, EventPattern},
-    webhook::{NewWebhook, Webhook, WebhookChanges},
+    webhook::{NewWebhook, Webhook, WebhookChanges, WebhookKind},
 };
 use inventory_store::{
     StoreError,
-    receivers::{self as store, Content, Receiver, Resource},
+    receivers::{self as store, Content, Receiver, ReceiverKind, Resource},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,7 +22,7 @@ const RESOURCE: Resource = Resource::Webhooks;
 /// Where a webhook is and what it wants, as it is kept.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Details {
-    pub(super) url: String,
+    pub(super) url: Option<String>,
     pub(super) events: Vec<String>,
 }
 
@@ -30,6 +30,10 @@ fn webhook(receiver: &Receiver) -> Result<Webhook, StoreError> {
     let Details { url, events } = receiver.details()?;
     Ok(Webhook {
         id: receiver.id,
+        kind: match receiver.kind {
+            ReceiverKind::Channel(_) => WebhookKind::Webhook,
+            ReceiverKind::Export => WebhookKind::Export,
+        },
         name: receiver.name.clone(),
         url,
         events,
@@ -78,7 +82,7 @@ struct Written {
     prefixes: Vec<String>,
 }
 
-fn written(url: &str, events: &[String]) -> Result<Written, Error> {
+fn written(url: Option<&str>, events: &[String]) -> Result<Written, Error> {
     let details = json!({ "url": url, "events": events });
     Ok(Written {
         details: serde_json::to_string(&details).map_err(|_| Error::Internal)?,
@@ -87,9 +91,12 @@ fn written(url: &str, events: &[String]) -> Result<Written, Error> {
 }
 
 impl Written {
-    fn content<'a>(&'a self, name: &'a str, secrets: Option<&'a str>) -> Content<'a, Webhook> {
+    fn content<'a>(&'a self, kind: WebhookKind, name: &'a str, secrets: Option<&'a str>) -> Content<'a, Webhook> {
         Content {
-            kind: ChannelKind::Webhook,
+            kind: match kind {
+                WebhookKind::Webhook => ReceiverKind::Channel(ChannelKind::Webhook),
+                WebhookKind::Export => ReceiverKind::Export,
+            },
             name,
             details: &self.details,
             secrets,
@@ -99,16 +106,22 @@ impl Written {
     }
 }
 
-/// Creates a webhook; its secret is told to nobody after this.
-pub async fn create(work: &mut Work, new: &NewWebhook) -> Result<(Webhook, String), Error> {
+/// Creates a webhook; its secret, where it has one, is told to nobody after this.
+pub async fn create(work: &mut Work, new: &NewWebhook) -> Result<(Webhook, Option<String>), Error> {
     new.validate()?;
-    check_url(work.app(), &new.url)?;
-    let mut secrets = vault::ReceiverSecrets::default();
-    let secret = secrets.rotate(work.now())?;
     let seal = Uuid::now_v7();
-    let sealed = vault::close(work.app(), &secrets, seal)?;
-    let written = written(&new.url, &new.events)?;
-    let content = written.content(&new.name, Some(&sealed));
+    let (secret, sealed) = match &new.url {
+        Some(url) => {
+            check_url(work.app(), url)?;
+            let mut secrets = vault::ReceiverSecrets::default();
+            let secret = secrets.rotate(work.now())?;
+            (Some(secret), Some(vault::close(work.app(), &secrets, seal)?))
+        }
+        None if work.app().files().is_some() => (None, None),
+        None => return Err(Error::NotConfigured(crate::files::WHAT)),
+    };
+    let written = written(new.url.as_deref(), &new.events)?;
+    let content = written.content(new.kind, &new.name, sealed.as_deref());
     let made = store::create(work, RESOURCE, seal, "webhooks_create", &content).await?;
     work.has_subscriptions();
     Ok((webhook(&made)?, secret))
@@ -146,8 +159,8 @@ async fn change(
     if wanted == seen {
         return Ok(seen);
     }
-    if wanted.url != seen.url {
-        check_url(work.app(), &wanted.url)?;
+    if let Some(url) = wanted.url.as_deref().filter(|url| seen.url.as_deref() != Some(url)) {
+        check_url(work.app(), url)?;
     }
     let after = Receiver {
         enabled: wanted.enabled,
@@ -155,8 +168,8 @@ async fn change(
         failing_since: wanted.failing_since,
         ..before.clone()
     };
-    let written = written(&wanted.url, &wanted.events)?;
-    let content = written.content(&wanted.name, before.secrets.as_deref());
+    let written = written(wanted.url.as_deref(), &wanted.events)?;
+    let content = written.content(wanted.kind, &wanted.name, before.secrets.as_deref());
     let after = store::update(work, &before, after, action, &content).await?;
     work.has_subscriptions();
     Ok(webhook(&after)?)
@@ -171,13 +184,16 @@ pub async fn rotate(
 ) -> Result<(Webhook, String), Error> {
     rotation.validate()?;
     let before = store::lock(work, RESOURCE, id, version).await?;
+    if before.kind == ReceiverKind::Export {
+        return Err(Refusal::invalid("", "not_for_kind", "an export signs nothing and has no secret").into());
+    }
     // What cannot be opened any more (the master key is another one) is replaced.
     let mut secrets = vault::open(work.app(), &before).unwrap_or_default();
     let secret = secrets.rotate(work.now().plus_minutes(60 * rotation.overlap_hours))?;
     let sealed = vault::close(work.app(), &secrets, before.seal)?;
     let seen = webhook(&before)?;
-    let written = written(&seen.url, &seen.events)?;
-    let content = written.content(&before.name, Some(&sealed));
+    let written = written(seen.url.as_deref(), &seen.events)?;
+    let content = written.content(seen.kind, &before.name, Some(&sealed));
     let after = store::update(work, &before, before.clone(), "webhooks_rotate", &content).await?;
     Ok((webhook(&after)?, secret))
 }

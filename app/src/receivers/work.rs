@@ -1,14 +1,14 @@
 //! Who delivers: each receiver has a task of its own while something is due to it, so that one that is slow or away delays no other.
 
-use super::{outbound::Sent, payload::payload, signature::signatures, telling, vault};
+use super::{export, outbound::Sent, payload::payload, signature::signatures, telling, vault};
 use crate::{App, Error, clock, pause};
 use futures_util::{StreamExt as _, stream};
 use inventory_domain::{Timestamp, channel::ChannelKind, delivery};
 use inventory_store::{
     StoreError,
-    notifications::{self as store, Due, Outcome, Tried},
+    notifications::{self as store, Due, DueReceiver, Exported, Outcome, Tried},
     outbox::Destination,
-    receivers::{self, Receiver},
+    receivers::{self, Receiver, ReceiverKind},
 };
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -26,6 +26,10 @@ use uuid::Uuid;
 
 /// Deliveries taken on at a time, for one receiver.
 const BATCH: i64 = 16;
+/// Events in one file of an export.
+const FILE_EVENTS_MAX: i64 = 5_000;
+/// The longest pause before a file is tried again.
+const FILE_PAUSE_SECONDS_MAX: i64 = 1_800;
 /// Requests to one receiver at once.
 const AT_ONCE: usize = 4;
 /// How long what is taken on is nobody else's: longer than a batch can take with every request running into its time limit.
@@ -104,13 +108,14 @@ pub(crate) async fn prune(app: &App, before: Timestamp) -> Result<(), StoreError
 /// Starts a task for each receiver that something is due to; gives how long nothing more is to be done.
 async fn dispatch(app: &App) -> Result<Duration, StoreError> {
     let now = clock();
-    for id in store::due_receivers(app.store(), now).await? {
+    for due in store::due_receivers(app.store(), now).await? {
+        let id = due.id;
         if !app.works().take(id) {
             continue;
         }
         let here = app.clone();
         app.spawn(async move {
-            let delivered = serve(&here, id, clock).await;
+            let delivered = serve(&here, due, clock).await;
             here.works().give_back(id);
             match delivered {
                 // What came in the meantime is found.
@@ -163,14 +168,75 @@ impl DeliveryReport {
 /// Delivers everything that is due at `now`, as the tasks do; the clock stands still meanwhile.
 pub async fn deliver_at(app: &App, now: Timestamp) -> Result<DeliveryReport, Error> {
     let mut all = DeliveryReport::default();
-    for id in store::due_receivers(app.store(), now).await? {
-        all = all.add(serve(app, id, || now).await?);
+    for due in store::due_receivers(app.store(), now).await? {
+        all = all.add(serve(app, due, || now).await?);
     }
     Ok(all)
 }
 
 /// Delivers to one receiver until nothing is due.
-async fn serve(app: &App, id: i64, now: impl Fn() -> Timestamp) -> Result<DeliveryReport, StoreError> {
+async fn serve(app: &App, due: DueReceiver, now: impl Fn() -> Timestamp) -> Result<DeliveryReport, StoreError> {
+    if due.is_export {
+        write_files(app, due.id, now).await
+    } else {
+        send_all(app, due.id, now).await
+    }
+}
+
+/// Writes files until nothing is due to an export, or one cannot be written.
+async fn write_files(app: &App, id: i64, now: impl Fn() -> Timestamp) -> Result<DeliveryReport, StoreError> {
+    let mut report = DeliveryReport::default();
+    while !app.stop().is_cancelled() {
+        let began = now();
+        let lease = began.plus_seconds(LEASE_SECONDS);
+        let Some(batch) = store::claim_batch(app.store(), id, Uuid::now_v7(), began, lease, FILE_EVENTS_MAX).await?
+        else {
+            break;
+        };
+        // When the program ends meanwhile, whoever comes next writes the same file.
+        let sent = tokio::select! {
+            sent = export::write(app, &batch) => sent,
+            () = app.stop().cancelled() => break,
+        };
+        let at = now();
+        let tries = batch
+            .events
+            .iter()
+            .map(|event| event.due.tries)
+            .max()
+            .unwrap_or_default();
+        let later = sent.problem.as_ref().map(|problem| {
+            tracing::warn!(id, name = batch.receiver.name, %problem, "a file of events is not stored");
+            // It is tried until it works: its events are nowhere else.
+            let seconds = delivery::pause_seconds(tries + 1).unwrap_or(FILE_PAUSE_SECONDS_MAX);
+            let pause = pause::around(Duration::from_secs(
+                seconds.clamp(1, FILE_PAUSE_SECONDS_MAX).unsigned_abs(),
+            ));
+            Timestamp::from_micros(at.micros().saturating_add(pause.as_micros() as i64))
+        });
+        let tried = |event: &Exported| Tried {
+            id: event.due.id,
+            attempt: sent.attempt(event.due.attempts + 1, at),
+            outcome: later.map_or(Outcome::Delivered, Outcome::Later),
+        };
+        let tried: Vec<Tried> = batch.events.iter().map(tried).collect();
+        store::settle_batch(app.store(), &batch, &tried, at).await?;
+        let step = DeliveryReport {
+            delivered: if later.is_none() { tried.len() } else { 0 },
+            waiting: if later.is_some() { tried.len() } else { 0 },
+            failed: 0,
+        };
+        app.metrics().tried_to_deliver(&batch.receiver, step);
+        report = report.add(step);
+        if later.is_some() {
+            break;
+        }
+    }
+    Ok(report)
+}
+
+/// Sends everything that is due to one receiver.
+async fn send_all(app: &App, id: i64, now: impl Fn() -> Timestamp) -> Result<DeliveryReport, StoreError> {
     let mut report = DeliveryReport::default();
     while !app.stop().is_cancelled() {
         let owner = Uuid::now_v7();
@@ -199,7 +265,7 @@ async fn serve(app: &App, id: i64, now: impl Fn() -> Timestamp) -> Result<Delive
                 Outcome::Exhausted | Outcome::Gone => step.failed += 1,
             }
         }
-        app.metrics().tried_to_deliver(receiver.resource, step);
+        app.metrics().tried_to_deliver(&receiver, step);
         report = report.add(step);
         if store::settle(app.store(), id, owner, &tried, now()).await? {
             tracing::warn!(id, name = receiver.name, "a receiver is switched off");
@@ -239,8 +305,9 @@ async fn one(app: &App, receiver: &Receiver, due: Due, at: Timestamp) -> Tried {
 
 async fn send(app: &App, receiver: &Receiver, event_id: Uuid, event: &str, at: Timestamp) -> Sent {
     let sent = match receiver.kind {
-        ChannelKind::Webhook => webhook(app, receiver, event_id, event, at).await,
-        _ => telling::tell(app, receiver, event_id, event).await,
+        ReceiverKind::Channel(ChannelKind::Webhook) => webhook(app, receiver, event_id, event, at).await,
+        ReceiverKind::Channel(kind) => telling::tell(app, receiver, kind, event_id, event).await,
+        ReceiverKind::Export => Err("events of an export are written together".to_owned()),
     };
     sent.unwrap_or_else(Sent::not_at_all)
 }

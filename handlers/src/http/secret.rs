@@ -73,16 +73,13 @@ impl Once for KeyWithSecret {
 pub(crate) struct WebhookWithSecret {
     /// The webhook.
     pub(crate) webhook: Webhook,
-    /// What its events are signed with; `null` when this answer is given again.
+    /// What its events are signed with; `null` of an export, and when this answer is given again.
     pub(crate) secret: Option<String>,
 }
 
 impl WebhookWithSecret {
-    pub(crate) const fn new(webhook: Webhook, secret: String) -> Self {
-        Self {
-            webhook,
-            secret: Some(secret),
-        }
+    pub(crate) const fn new(webhook: Webhook, secret: Option<String>) -> Self {
+        Self { webhook, secret }
     }
 }
 

@@ -28,7 +28,10 @@ pub(crate) fn document() -> Document {
          headers of Standard Webhooks (`webhook-id`, the same in every try; `webhook-timestamp`; `webhook-signature`). Any 2xx within \
          15 s is a success; redirects are not followed; 410 switches the webhook off. What fails is tried again after 5 s, 5 min, 30 \
          min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, or when `Retry-After` says. An event may come twice and events may come out of order. \
-         The secret is in this answer and nowhere else; sent again with the same `Idempotency-Key`, the answer comes without it.",
+         The secret is in this answer and nowhere else; sent again with the same `Idempotency-Key`, the answer comes without it. With \
+         `\"kind\": \"export\"` and no `url` the events are written to the place for files instead, for analytics: about once a minute what \
+         has come is one file of JSON lines, `events/YYYY/MM/DD/HH/<place of the first event>-<id>.jsonl`, which is the same in every try; \
+         its deliveries name it.",
     )
     .body::<NewWebhook>(json!({ "name": "Web shop", "url": "https://shop.example/hooks/inventory", "events": ["inventory.order.*", "inventory.stock.out"] }))
     .versioned(201, "Created.", &examples::webhook_with_secret())

@@ -13,7 +13,7 @@ pub(crate) async fn handle(Id(id): Id<i64>, write: Write<Rotation>) -> Answer {
     let (mut work, rotation) = write.begin().await?;
     let (webhook, secret) = webhooks::rotate(&mut work, id, version, &rotation).await?;
     let version = webhook.version;
-    write::changed_secret(work, version, &WebhookWithSecret::new(webhook, secret)).await
+    write::changed_secret(work, version, &WebhookWithSecret::new(webhook, Some(secret))).await
 }
 
 pub(crate) fn document() -> Document {

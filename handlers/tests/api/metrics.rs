@@ -249,8 +249,9 @@ async fn every_metric_that_is_promised_is_there() {
     assert_eq!(scrape.value("inventory_database_slow_statements_total", &[]), 0.0);
     assert!(scrape.value("inventory_database_acquire_seconds_count", &[]) >= 10.0);
     let connections = |state| scrape.value("inventory_database_connections", &[("state", state)]);
-    assert!(connections("used") + connections("idle") <= connections("max"));
-    assert!(connections("idle") >= 1.0);
+    // One that was used a moment ago may not be back yet.
+    let open = connections("used") + connections("idle");
+    assert!((1.0..=connections("max")).contains(&open), "{open}");
     assert!(scrape.value("process_resident_memory_bytes", &[]) > 1e6);
 }
 

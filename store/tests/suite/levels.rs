@@ -10,9 +10,7 @@ use inventory_store::{
     levels::{self, Backlog},
     orders,
     outbox::{self, Destination, Sent},
-    processing,
-    receivers::Resource,
-    transfers,
+    processing, transfers,
 };
 use std::{
     sync::{
@@ -120,7 +118,7 @@ pub async fn what_waits_is_counted(database: &Database) {
     );
     assert_eq!(
         waiting.deliveries,
-        [(Resource::Webhooks, 0, None), (Resource::Channels, 0, None)]
+        [("webhooks", 0, None), ("channels", 0, None), ("exports", 0, None)]
     );
     what_is_promised_is_counted(database).await;
 
@@ -187,9 +185,9 @@ async fn what_is_promised_is_counted(database: &Database) {
     let waiting = levels::waiting(&database.store).await.unwrap();
     assert_eq!((waiting.waiting_lines, waiting.holds, waiting.transfers), (2, 1, 1));
     let (resource, count, oldest) = waiting.deliveries[0];
-    assert_eq!((resource, count), (Resource::Webhooks, told));
+    assert_eq!((resource, count), ("webhooks", told));
     assert!(oldest.unwrap() >= before);
-    assert_eq!(waiting.deliveries[1], (Resource::Channels, 0, None));
+    assert_eq!(waiting.deliveries[1], ("channels", 0, None));
 }
 
 pub async fn measuring_ends_by_itself(database: &Database) {

@@ -6,10 +6,10 @@ use inventory_domain::{
     limits,
 };
 use inventory_store::{
-    Page, StoreError,
+    Page, Store, StoreError,
     notifications::{self, DeliveryFilter, Notification, Outcome, Tried},
     outbox::{self, Destination, Sent},
-    receivers::{self, Content, Receiver, Resource},
+    receivers::{self, Content, Receiver, ReceiverKind, Resource},
 };
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ fn view(receiver: &Receiver) -> Result<serde_json::Value, StoreError> {
 async fn receiver(database: &Database, name: &str, prefixes: &[&str]) -> Result<Receiver, StoreError> {
     let prefixes: Vec<_> = prefixes.iter().map(|prefix| (*prefix).to_owned()).collect();
     let content = Content {
-        kind: ChannelKind::Webhook,
+        kind: ReceiverKind::Channel(ChannelKind::Webhook),
         name,
         details: "{}",
         secrets: Some("sealed"),
@@ -81,6 +81,11 @@ pub async fn on_its_way(database: &Database) -> i64 {
     spread(database, &[&receiver], inventory_store::clock()).await as i64
 }
 
+async fn due_to(store: &Store, now: Timestamp) -> Vec<i64> {
+    let due = notifications::due_receivers(store, now).await.unwrap();
+    due.into_iter().map(|receiver| receiver.id).collect()
+}
+
 async fn deliveries(database: &Database, receiver: &Receiver) -> Vec<Delivery> {
     let filter = DeliveryFilter {
         resource: RESOURCE,
@@ -133,10 +138,7 @@ pub async fn deliveries_are_tried_by_one_and_settled_once(database: &Database) {
     let now = inventory_store::clock();
     assert_eq!(spread(database, &[&one, &two], now).await, 2);
 
-    assert_eq!(
-        notifications::due_receivers(store, now).await.unwrap(),
-        [one.id, two.id]
-    );
+    assert_eq!(due_to(store, now).await, [one.id, two.id]);
     let (mine, other) = (Uuid::now_v7(), Uuid::now_v7());
     let lease = now.plus_seconds(60);
     let (receiver, due) = notifications::claim(store, one.id, mine, now, lease, 10)
@@ -151,7 +153,7 @@ pub async fn deliveries_are_tried_by_one_and_settled_once(database: &Database) {
             .unwrap()
             .is_none()
     );
-    assert_eq!(notifications::due_receivers(store, now).await.unwrap(), [two.id]);
+    assert_eq!(due_to(store, now).await, [two.id]);
 
     let later = now.plus_seconds(5);
     let results = [
@@ -251,12 +253,7 @@ pub async fn who_does_not_want_to_be_told_is_switched_off_with_its_records(datab
         let told = format!("SELECT COUNT(*) FROM {table} WHERE {column} = 'inventory.webhook.disabled'");
         assert_eq!(database.number(&told).await, 1, "{table}");
     }
-    assert!(
-        notifications::due_receivers(store, now.plus_minutes(1))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(due_to(store, now.plus_minutes(1)).await.is_empty());
     let mut tx = database.begin();
     assert!(matches!(
         notifications::redeliver(&mut tx, RESOURCE, due[0].id, "webhooks_redeliver").await,
