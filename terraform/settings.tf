@@ -33,6 +33,7 @@ locals {
       OUTBOX_RETENTION_DAYS       = "7"
       IDEMPOTENCY_RETENTION_HOURS = "24"
       ACCESS_LOG_RETENTION_DAYS   = "365"
+      CATALOGUE_CACHE_SECONDS     = "300"
 
       # Event history.
       COSMOS_ENDPOINT        = module.cosmos.endpoint

@@ -3,7 +3,9 @@
 use crate::{
     Begun, Call, CheckResult, Checks, Error, Metrics, Readiness, Secrets, Settings,
     access_log::AccessLog,
-    backorders, database_token,
+    backorders,
+    catalogue_cache::{self, CatalogueCache},
+    database_token,
     files::{self, Files},
     health::Health,
     identity::Authenticator,
@@ -57,6 +59,7 @@ struct Inner {
     azure: Azure,
     identity: Authenticator,
     store: Store,
+    catalogue: Arc<CatalogueCache>,
     metrics: Metrics,
     /// How it stands with tokens for the database; `None` with a password.
     database_token: Option<Arc<Health>>,
@@ -140,7 +143,14 @@ impl App {
         let rate_limiter = RateLimiter::new(&settings.rate_limit, redis_url, metrics.rate_limit());
         let traces = Traces::new(export.as_ref(), settings.telemetry.sample_ratio);
         let outbound = Outbound::new(settings.receivers.allows_loopback);
+        let caches = metrics.caches();
+        let catalogue = CatalogueCache::new(
+            settings.work.catalogue_cache,
+            caches.products.clone(),
+            caches.locations.clone(),
+        );
         let inner = Inner {
+            catalogue: Arc::new(catalogue),
             identity: Authenticator::new(&settings.identity, &secrets, metrics.caches()),
             secrets,
             settings,
@@ -195,6 +205,11 @@ impl App {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// Products and locations that are kept in memory.
+    pub(crate) fn catalogue(&self) -> &CatalogueCache {
+        &self.inner.catalogue
     }
 
     /// What is counted and measured.
@@ -360,6 +375,12 @@ impl App {
         Works::spawn(self, &self.inner.tasks, &self.inner.stop);
         AccessLog::spawn(self, &self.inner.tasks, &self.inner.stop);
         backorders::spawn(self, &self.inner.tasks, &self.inner.stop);
+        catalogue_cache::spawn(
+            &self.inner.catalogue,
+            &self.inner.store,
+            &self.inner.tasks,
+            &self.inner.stop,
+        );
         // What an earlier process has left.
         files::wake(self);
         self.inner.ready.send_replace(true);
@@ -442,6 +463,7 @@ impl App {
             key_vault,
             event_history,
             files,
+            catalogue_cache: self.inner.catalogue.check(),
         };
         Readiness::new(self.is_ready(), checks)
     }

@@ -5,7 +5,7 @@ use inventory_store::{Logged, StoreError};
 
 /// Why a use case did not do its work. Details for operators are logged where the error arises; what is in here may be
 /// shown to the caller.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The request is refused.
     #[error(transparent)]

@@ -10,6 +10,7 @@ mod application;
 pub mod audit;
 pub mod backorders;
 pub mod catalogue;
+mod catalogue_cache;
 pub mod census;
 pub mod counts;
 pub mod csv_text;

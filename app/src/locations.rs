@@ -4,6 +4,7 @@ use crate::{App, Error, Page, Work};
 use inventory_domain::location::{Location, LocationChanges, NewLocation};
 use inventory_store::locations as store;
 pub use inventory_store::locations::SORTING;
+use std::sync::Arc;
 
 /// A page of locations.
 pub async fn list(app: &App, page: Page) -> Result<Vec<Location>, Error> {
@@ -16,8 +17,8 @@ pub async fn count(app: &App) -> Result<i64, Error> {
 }
 
 /// One location.
-pub async fn get(app: &App, id: i64) -> Result<Location, Error> {
-    Ok(store::get(app.store(), id).await?)
+pub async fn get(app: &App, id: i64) -> Result<Arc<Location>, Error> {
+    app.catalogue().location(app.store(), id).await
 }
 
 /// Creates a location.

@@ -4,6 +4,7 @@ use crate::{App, Error, Page, Work};
 use inventory_domain::product::{NewProduct, Product, ProductChanges};
 use inventory_store::products as store;
 pub use inventory_store::products::{ProductFilter, SORTING};
+use std::sync::Arc;
 
 /// A page of products.
 pub async fn list(app: &App, filter: &ProductFilter, page: Page) -> Result<Vec<Product>, Error> {
@@ -16,8 +17,8 @@ pub async fn count(app: &App, filter: &ProductFilter) -> Result<i64, Error> {
 }
 
 /// One product.
-pub async fn get(app: &App, id: i64) -> Result<Product, Error> {
-    Ok(store::get(app.store(), id).await?)
+pub async fn get(app: &App, id: i64) -> Result<Arc<Product>, Error> {
+    app.catalogue().product(app.store(), id).await
 }
 
 /// Creates a product.

@@ -46,6 +46,10 @@ pub struct Checks {
     /// Files can be stored, where there is a place for them. Exports and imports wait while it is away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<CheckResult>,
+    /// Products and locations are kept in memory; absent where they are not meant to be. While changes by other instances are
+    /// not heard of they are read from the database, which is slower and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalogue_cache: Option<CheckResult>,
 }
 
 /// Whether the application can work.

@@ -241,6 +241,7 @@ mod system {
 mod docs {
     pub(crate) mod assets;
     pub(crate) mod openapi;
+    pub(crate) mod problem;
     pub(crate) mod redoc;
     pub(crate) mod ui;
 }

@@ -347,6 +347,10 @@ fn path_parameter(operation: &Operation) -> Option<utoipa::openapi::path::Parame
                 .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
             json!(crate::examples::ORDER_ID),
         ),
+        _ if name == "code" => (
+            ObjectBuilder::new().schema_type(Type::String),
+            json!(problem::NOT_FOUND.word),
+        ),
         _ => {
             let file = if operation.resource() == "docs" {
                 "swagger-ui.css"

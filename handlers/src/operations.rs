@@ -82,6 +82,11 @@ impl Operation {
         self.name == "imports_create"
     }
 
+    /// Whether its answers may hold secrets.
+    pub(crate) fn has_secrets(&self) -> bool {
+        matches!(self.resource(), "clients" | "keys" | "token" | "webhooks")
+    }
+
     /// Who may keep its answers: nobody what holds personal data or secrets, and only the caller itself, asking each time
     /// whether they are still so, what takes a role.
     pub(crate) fn cache_control(&self) -> Option<HeaderValue> {
@@ -317,5 +322,6 @@ pub static OPERATIONS: &[Operation] = &[
     operation!(docs_openapi, GET "/openapi.json", Public, "This document", docs::openapi),
     operation!(docs_ui, GET "/docs", Public, "This document, to try out (Swagger UI)", docs::ui),
     operation!(docs_redoc, GET "/redoc", Public, "This document, to read (ReDoc)", docs::redoc),
+    operation!(docs_problem, GET "/problems/{code}", Public, "Explain a problem", docs::problem),
     operation!(docs_assets, GET "/docs/assets/{file}", Public, "Files of the documentation pages", docs::assets),
 ];

@@ -78,8 +78,7 @@ fn role(operation: &Operation) -> &'static str {
 /// The text of `docs/problems.md`.
 pub fn problems() -> String {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    let conflicts = Conflict::ALL.iter().map(|conflict| conflict_code(*conflict));
-    for code in CODES.iter().copied().chain(conflicts) {
+    for code in codes() {
         by_status.entry(code.status).or_default().push(code);
     }
     let answered = crate::openapi::functions_by_problem();
@@ -104,6 +103,12 @@ pub fn problems() -> String {
     text
 }
 
+/// Every code.
+pub(crate) fn codes() -> Vec<Code> {
+    let conflicts = Conflict::ALL.iter().map(|conflict| conflict_code(*conflict));
+    CODES.iter().copied().chain(conflicts).collect()
+}
+
 fn answered_by(functions: Option<&BTreeSet<&str>>) -> String {
     match functions {
         Some(functions) if functions.len() > NAMED_MAX => format!("{} functions", functions.len()),
@@ -116,7 +121,7 @@ fn answered_by(functions: Option<&BTreeSet<&str>>) -> String {
 }
 
 /// What a caller does about it.
-fn what_to_do(status: u16) -> &'static str {
+pub(crate) fn what_to_do(status: u16) -> &'static str {
     match status {
         400 => "The request cannot be read. Mend the client; sending the same again gives the same.",
         401 => {
@@ -152,8 +157,7 @@ mod tests {
 
     #[test]
     fn every_status_says_what_to_do() {
-        let conflicts = Conflict::ALL.iter().map(|conflict| conflict_code(*conflict));
-        for code in CODES.iter().copied().chain(conflicts) {
+        for code in codes() {
             assert_ne!(what_to_do(code.status), what_to_do(0), "{}", code.status);
         }
     }

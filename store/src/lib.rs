@@ -11,6 +11,7 @@ pub mod audit;
 pub mod backorders;
 pub mod catalogue;
 pub mod census;
+mod changes;
 pub mod counts;
 pub mod customers;
 mod db;
@@ -50,6 +51,7 @@ pub mod timeline;
 mod trace;
 pub mod transfers;
 
+pub use changes::Kept;
 pub use db::{
     AccessError, Authentication, Caller, Engine, Logged, Observer, Options, PoolStatus, Store, StoreError, Tx, clock,
 };

@@ -105,6 +105,7 @@ on_both_engines! {
     levels::what_waits_is_counted,
     levels::measuring_ends_by_itself,
     levels::statements_and_waits_are_told,
+    lists::changes_are_heard_of,
     lists::pages_in_every_order_are_the_whole_list,
     lists::searches_and_deep_pages_use_their_indexes,
     orders::placed_decided_and_shipped,

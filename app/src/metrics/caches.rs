@@ -7,7 +7,7 @@ pub(super) static CACHE: Family = Family::counter(
     "inventory_cache_requests_total",
     &["cache", "result"],
     "Look-ups in the caches of the process, `hit` or `miss`: `accounts` (state of a token's account), `api_keys`, `tokens` (that were \
-     read before; tokens under a shared key are always read) and `issuer_keys` (keys of `ENTRA_ISSUER`).",
+     read before; tokens under a shared key are always read), `issuer_keys` (keys of `ENTRA_ISSUER`), `products` and `locations`.",
 );
 
 /// The metrics of one cache.
@@ -22,6 +22,16 @@ impl CacheMetrics {
     pub(crate) fn looked_up(&self, is_hit: bool) {
         if is_hit { &self.hits } else { &self.misses }.inc();
     }
+
+    /// Look-ups that found something.
+    pub(crate) fn hits(&self) -> u64 {
+        self.hits.get()
+    }
+
+    /// Look-ups that found nothing.
+    pub(crate) fn misses(&self) -> u64 {
+        self.misses.get()
+    }
 }
 
 /// All of them.
@@ -31,6 +41,8 @@ pub(crate) struct Caches {
     pub(crate) api_keys: CacheMetrics,
     pub(crate) tokens: CacheMetrics,
     pub(crate) issuer_keys: CacheMetrics,
+    pub(crate) products: CacheMetrics,
+    pub(crate) locations: CacheMetrics,
 }
 
 impl Caches {
@@ -45,6 +57,8 @@ impl Caches {
             api_keys: cache("api_keys"),
             tokens: cache("tokens"),
             issuer_keys: cache("issuer_keys"),
+            products: cache("products"),
+            locations: cache("locations"),
         })
     }
 }

@@ -32,6 +32,14 @@ static ACCESS_LOG_RETENTION: Setting = Setting::number(
     0..=3_650,
     "How long it is kept who was shown personal data (`/api/v1/audit/accesses`); 0 records nothing. What was changed, and by whom, is      always recorded and kept.",
 );
+static CATALOGUE_CACHE: Setting = Setting::number(
+    "CATALOGUE_CACHE_SECONDS",
+    300,
+    0..=3_600,
+    "How long a product or location that was read is kept in memory; 0: not at all. Changes by this instance are seen at once, those of \
+     others as soon as PostgreSQL tells of them; while it does not, nothing is kept. With SQLite others (`inventory import`) are \
+     seen after this time.",
+);
 
 pub(super) static GROUP: Group = Group {
     title: "Orders and events",
@@ -41,6 +49,7 @@ pub(super) static GROUP: Group = Group {
         &OUTBOX_RETENTION,
         &IDEMPOTENCY_RETENTION,
         &ACCESS_LOG_RETENTION,
+        &CATALOGUE_CACHE,
     ],
 };
 
@@ -55,6 +64,8 @@ pub struct Work {
     pub idempotency_retention_hours: i64,
     /// How long accesses to personal data are kept, in days; 0: none are recorded.
     pub access_log_retention_days: i64,
+    /// How long products and locations are kept in memory; zero: not at all.
+    pub catalogue_cache: Duration,
 }
 
 pub(super) fn read(source: &mut Source<'_>) -> Work {
@@ -63,5 +74,6 @@ pub(super) fn read(source: &mut Source<'_>) -> Work {
         outbox_retention_days: i64::from(source.number(&OUTBOX_RETENTION)),
         idempotency_retention_hours: i64::from(source.number(&IDEMPOTENCY_RETENTION)),
         access_log_retention_days: i64::from(source.number(&ACCESS_LOG_RETENTION)),
+        catalogue_cache: source.seconds(&CATALOGUE_CACHE),
     }
 }

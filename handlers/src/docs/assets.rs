@@ -55,7 +55,7 @@ pub(crate) async fn handle(Id(name): Id<String>, headers: HeaderMap) -> Answer {
 }
 
 /// A page of the documentation.
-pub(super) fn page(html: &'static str) -> Response {
+pub(super) fn page(html: impl Into<Bytes>) -> Response {
     served::page(html, CONTENT_SECURITY_POLICY)
 }
 

@@ -4,8 +4,10 @@ use super::{
     Context, Problem, RequestId,
     activity::{self, Activity},
     body::{self, Place},
+    compress::compress,
     identity,
     limit::{self, Counted},
+    negotiate::takes_gzip,
     problem,
     request_id::X_REQUEST_ID,
     unchanged,
@@ -49,6 +51,7 @@ async fn answer(context: &Context, mut request: Request, next: Next, request_id:
     let known = has_tag.then(|| request.headers().get(IF_NONE_MATCH).cloned());
     let log = tracing::event_enabled!(tracing::Level::DEBUG).then(|| (Instant::now(), request.method().clone()));
 
+    let takes_gzip = takes_gzip(request.headers());
     let mut counted = None;
     let response = match admit(context, &mut request, &request_id, &mut counted).await {
         Ok(mut place) => match body::arrive(context, request, &mut place).await {
@@ -64,6 +67,10 @@ async fn answer(context: &Context, mut request: Request, next: Next, request_id:
         Err(problem) => problem.into_response(),
     };
     let mut response = finish(response, &uri, &request_id);
+    // What holds secrets keeps its length: compressed it would tell of them (https://www.breachattack.com).
+    if context.operation.trigger.is_http() && !context.operation.has_secrets() {
+        response = compress(takes_gzip, response).await;
+    }
     if let Some(counted) = counted {
         counted.tell(&mut response);
     }

@@ -5,6 +5,7 @@ mod address;
 mod answer;
 mod asker;
 mod body;
+mod compress;
 mod context;
 mod csv;
 pub(crate) mod cursor;

@@ -1,6 +1,6 @@
 //! `If-Match` and `If-None-Match` (RFC 9110, section 13.1). An entity tag of ours is a version in quotes.
 
-use super::{Answer, Context, Problem, answer, etag, problem, query};
+use super::{Answer, Context, Problem, answer, compress, etag, problem, query};
 use axum::{body::Body, extract::FromRequestParts, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
@@ -40,8 +40,10 @@ fn malformed() -> Problem {
 }
 
 fn version(tag: &[u8]) -> Option<i64> {
-    std::str::from_utf8(tag)
-        .ok()?
+    let text = std::str::from_utf8(tag).ok()?;
+    // The compressed form has a tag of its own, and is of the same version.
+    text.strip_suffix(compress::TAG_SUFFIX)
+        .unwrap_or(text)
         .parse()
         .ok()
         .filter(|version| *version > 0)
@@ -85,11 +87,19 @@ impl FromRequestParts<Context> for Known {
     }
 }
 
+/// Whether a list of tags has this one.
+fn contains(tags: &HeaderValue, tag: &HeaderValue) -> bool {
+    tags.as_bytes().windows(tag.len()).any(|part| part == tag.as_bytes())
+}
+
 impl Known {
     /// 304 where the caller has this version, else 200 with `value`.
     pub(crate) fn answer<T: Serialize>(self, version: i64, value: &T) -> Answer {
-        let tag = etag(version);
-        let mut response = if self.0.is_some_and(|known| Self::has(known, version)) {
+        let mut tag = etag(version);
+        let mut response = if let Some(known) = self.0.filter(|known| Self::has(known.clone(), version)) {
+            if let Some(of_gzip) = compress::tag_of_gzip(&tag).filter(|of_gzip| contains(&known, of_gzip)) {
+                tag = of_gzip;
+            }
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
@@ -124,6 +134,8 @@ mod tests {
     fn if_match_is_one_strong_tag() {
         for (given, expected) in [
             ("\"3\"", Some(Some(3))),
+            ("\"3-gzip\"", Some(Some(3))),
+            ("\"3-zip\"", Some(Some(NO_VERSION))),
             ("*", Some(None)),
             ("W/\"3\"", Some(Some(NO_VERSION))),
             ("W/\"3\", \"4\"", Some(Some(4))),
@@ -145,6 +157,7 @@ mod tests {
     fn if_none_match_compares_weakly() {
         for (given, expected) in [
             ("\"3\"", true),
+            ("\"3-gzip\"", true),
             ("W/\"3\"", true),
             ("\"2\", \"3\"", true),
             ("*", true),

@@ -56,8 +56,8 @@ pub(crate) fn packed(media_type: &'static str, gzip: &'static [u8], headers: &He
 }
 
 /// A page with its policy.
-pub(crate) fn page(html: &'static str, policy: &'static str) -> Response {
-    let mut response = file("text/html; charset=utf-8", Bytes::from_static(html.as_bytes()));
+pub(crate) fn page(html: impl Into<Bytes>, policy: &'static str) -> Response {
+    let mut response = file("text/html; charset=utf-8", html.into());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));

@@ -24,7 +24,7 @@ static WITH_ROLES: LazyLock<String> = LazyLock::new(|| {
 });
 
 pub(crate) async fn handle() -> Answer {
-    Ok(served::page(&WITH_ROLES, CONTENT_SECURITY_POLICY))
+    Ok(served::page(WITH_ROLES.as_str(), CONTENT_SECURITY_POLICY))
 }
 
 pub(crate) fn document() -> Document {

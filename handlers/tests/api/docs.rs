@@ -64,6 +64,36 @@ async fn files_are_sent_as_the_client_takes_them() {
 }
 
 #[tokio::test]
+async fn a_problems_type_leads_somewhere() {
+    let api = Api::new().await;
+    for code in inventory_handlers::CODES {
+        let answer = api.get(&format!("/problems/{}", code.word)).await.expect(200).body();
+        assert_eq!(answer["code"], code.word);
+        assert_eq!(answer["status"], code.status);
+        assert!(!answer["remedy"].as_str().unwrap().is_empty());
+    }
+    let problem = api.get("/api/v1/products/7").await.problem(404, "not_found").body();
+    let html = [("accept", "text/html,application/xhtml+xml;q=0.9")];
+    let page = api
+        .send(Method::GET, problem["type"].as_str().unwrap(), &html, "")
+        .await
+        .expect(200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let text = String::from_utf8(page.bytes).unwrap();
+    assert!(text.contains("<code>not_found</code>") && text.contains("<li><code>products_get</code></li>"));
+    assert_eq!(
+        page.headers["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .split(';')
+            .next(),
+        Some("default-src 'none'")
+    );
+    api.get("/problems/nothing").await.problem(404, "not_found");
+    api.get("/problems/%3Cscript%3E").await.problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn the_document_is_served() {
     let api = Api::unstarted(&[]);
     let answer = api.get("/openapi.json").await.expect(200);

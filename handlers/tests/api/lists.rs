@@ -1,8 +1,10 @@
 //! Lists: pages, orders, members, searches, CSV.
 
 use crate::client::Api;
+use flate2::read::GzDecoder;
 use http::Method;
 use serde_json::{Value, json};
+use std::io::Read as _;
 
 const PRODUCTS: &str = "/api/v1/products";
 
@@ -173,4 +175,93 @@ async fn lists_come_as_csv_to_those_who_ask() {
     assert!(text.contains("\"\"sku\"\":\"\"A\"\""), "{text}");
     let none = api.send(Method::GET, "/api/v1/alerts", &csv, "").await.expect(200);
     assert!(String::from_utf8(none.bytes).unwrap().starts_with("id,stock_item_id,"));
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_those_who_take_it() {
+    let api = Api::new().await;
+    for number in 0..20 {
+        create(&api, &format!("T{number}"), "Tea", None).await;
+    }
+    let gzip = [("accept-encoding", "gzip, br")];
+    let plain = api.get(PRODUCTS).await.expect(200);
+    assert_eq!(plain.header("content-encoding"), None);
+    let varies = |answer: &crate::client::Answer| {
+        let all: Vec<_> = answer.headers.get_all("vary").iter().collect();
+        all.iter().any(|name| *name == "accept-encoding")
+    };
+    assert!(varies(&plain));
+    let packed = api.send(Method::GET, PRODUCTS, &gzip, "").await.expect(200);
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert!(varies(&packed));
+    assert!(packed.bytes.len() * 2 < plain.bytes.len());
+    let mut unpacked = Vec::new();
+    GzDecoder::new(packed.bytes.as_slice())
+        .read_to_end(&mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, plain.bytes);
+    // A small one stays as it is.
+    let small = api.send(Method::GET, "/api/v1/products/1", &gzip, "").await.expect(200);
+    assert_eq!(
+        (small.header("content-encoding"), small.header("etag")),
+        (None, Some("\"1\""))
+    );
+    assert!(!varies(&small));
+
+    let line = json!({ "sku": "T1", "quantity": 1 });
+    let new = json!({ "customer": "C-1", "lines": vec![line; 30] });
+    let order = api.post("/api/v1/orders", &new).await;
+    let path = order.header("location").unwrap().to_owned();
+    let packed = api.send(Method::GET, &path, &gzip, "").await.expect(200);
+    let tag = packed.header("etag").unwrap();
+    assert_eq!((packed.header("content-encoding"), tag), (Some("gzip"), "\"1-gzip\""));
+    let known = [("accept-encoding", "gzip"), ("if-none-match", tag)];
+    let unchanged = api.send(Method::GET, &path, &known, "").await.expect(304);
+    assert_eq!(unchanged.header("etag"), Some(tag));
+    // And is good for a change.
+    let cancel = [("if-match", tag)];
+    api.json(Method::POST, &format!("{path}/cancel"), &cancel, &json!({}))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn what_is_read_again_comes_from_memory_and_is_never_old() {
+    let api = Api::new().await;
+    let id = create(&api, "A", "Tea", None).await;
+    let location = api
+        .post("/api/v1/locations", &json!({ "code": "L", "name": "L" }))
+        .await
+        .expect(201)
+        .number("id");
+    let product = format!("{PRODUCTS}/{id}");
+    let location = format!("/api/v1/locations/{location}");
+    for path in [&product, &location] {
+        let first = api.get(path).await.expect(200);
+        let before = api.app.store().statements();
+        for _ in 0..3 {
+            assert_eq!(api.get(path).await.expect(200).bytes, first.bytes);
+        }
+        assert_eq!(
+            api.app.store().statements(),
+            before,
+            "{path}: nobody asks the database again"
+        );
+        for number in 0..20 {
+            let name = json!({ "name": format!("Name {number}") });
+            api.json(Method::PATCH, path, &[], &name).await.expect(200);
+            assert_eq!(api.get(path).await.expect(200).body()["name"], name["name"]);
+        }
+    }
+    // A change that is not committed changes nothing, and one by another way is seen, too.
+    api.json(Method::PATCH, &product, &[], &json!({ "name": "" }))
+        .await
+        .expect(422);
+    assert_eq!(api.get(&product).await.body()["name"], "Name 19");
+    api.send(Method::DELETE, &product, &[], "").await.expect(200);
+    assert_eq!(api.get(&product).await.body()["status"], "archived");
+    api.get(&format!("{PRODUCTS}/99")).await.problem(404, "not_found");
+    let ready = api.get("/ready").await.body();
+    let told = ready["checks"]["catalogue_cache"]["detail"].as_str().unwrap();
+    assert!(told.contains("look-ups found"), "{told}");
 }

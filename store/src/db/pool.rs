@@ -3,7 +3,7 @@
 use super::{
     Arg, Authentication, ById, FromRow, Observer, Reader, Sql, StoreError, access::Access, arg, group::Commits,
 };
-use crate::{backorders::Arrivals, names::NameLookups};
+use crate::{backorders::Arrivals, changes::Changes, names::NameLookups};
 use inventory_domain::{Timestamp, order::Order, product::Product, stock::StockItem};
 use secrecy::SecretString;
 use sqlx::{
@@ -110,6 +110,7 @@ pub struct Store {
     pub(super) pool: Pool,
     pub(super) statements: Arc<AtomicU64>,
     pub(super) commits: Commits,
+    pub(crate) changes: Changes,
     pub(crate) name_lookups: NameLookups,
     pub(crate) stock_items: ById<i64, StockItem>,
     pub(crate) products: ById<i64, Product>,
@@ -190,10 +191,12 @@ impl Store {
                 "DATABASE_URL must start with postgres:// or sqlite:".into(),
             )));
         };
+        let changes = Changes::new(matches!(pool, Pool::Sqlite(_)));
         Ok(Self {
             pool,
             statements: Arc::default(),
             commits: Commits::default(),
+            changes,
             name_lookups: NameLookups::default(),
             stock_items: ById::default(),
             products: ById::default(),
@@ -289,6 +292,14 @@ impl Store {
     /// Statements executed since the store was opened; for tests that hold their number against the size of a batch.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// How PostgreSQL is connected to now; `None` on SQLite.
+    pub(crate) fn postgres_options(&self) -> Option<sqlx::postgres::PgConnectOptions> {
+        match &self.pool {
+            Pool::Postgres(pool) => Some(pool.connect_options().as_ref().clone()),
+            Pool::Sqlite(_) => None,
+        }
     }
 
     /// How the connections are used just now.

@@ -2,7 +2,10 @@
 //! commits, in the same transaction as the changes (invariant I6).
 
 use super::{Arg, Engine, FromRow, Reader, Run, Sql, Store, StoreError, Write, WriteSet, arg, clock, json, pool::Pool};
-use crate::TraceParent;
+use crate::{
+    TraceParent,
+    changes::{Kept, Told},
+};
 use inventory_domain::{
     Timestamp,
     event::{Event, EventType},
@@ -186,6 +189,8 @@ pub struct Tx {
     staged: HashMap<&'static str, String>,
     /// Products of which more can be promised when this commits.
     came: Vec<i64>,
+    /// What others may keep and this changes.
+    changed: Vec<(Kept, i64)>,
 }
 
 impl Store {
@@ -209,6 +214,7 @@ impl Store {
             group: false,
             staged: HashMap::new(),
             came: Vec::new(),
+            changed: Vec::new(),
         }
     }
 }
@@ -320,6 +326,10 @@ impl Tx {
         subject: String,
         data: &T,
     ) -> Result<(), StoreError> {
+        if let (Some(kept), Some((_, id))) = (Kept::of(event_type), subject.rsplit_once('/')) {
+            // Their subjects end with their ids.
+            self.changed.extend(id.parse().ok().map(|id| (kept, id)));
+        }
         let event_id = Uuid::now_v7();
         let body = json(&Event::new(event_id, event_type, &subject, self.now, data))?;
         self.route(event_type, destination::EVENTS_TOPIC);
@@ -408,6 +418,10 @@ impl Tx {
     /// When the database refuses or is away. After an error of the commit itself the outcome is unknown to the caller; all
     /// operations are safe to repeat.
     pub async fn commit(mut self) -> Result<(), StoreError> {
+        let _told = Told {
+            changes: self.store.changes.clone(),
+            of: std::mem::take(&mut self.changed),
+        };
         let mut rows = std::mem::take(&mut self.staged);
         let (actor, request_id, at) = (
             self.caller.actor.as_str(),

@@ -1,9 +1,10 @@
 use super::Database;
-use inventory_domain::product::{NewProduct, Product};
+use inventory_domain::product::{NewProduct, Product, ProductChanges};
 use inventory_store::{
-    Key, Page, Sorting,
+    Engine, Kept, Key, Page, Sorting,
     products::{self, ProductFilter},
 };
+use std::time::Duration;
 
 /// Where the page after `product` begins in an order.
 fn after(sorting: &Sorting, order: &str, product: &Product) -> Page {
@@ -89,4 +90,60 @@ pub async fn searches_and_deep_pages_use_their_indexes(database: &Database) {
             assert!(plan.contains(index), "{statement}\n{plan}");
         }
     }
+}
+
+async fn rename(database: &Database, store: &inventory_store::Store, id: i64, name: &str) {
+    let changes = ProductChanges {
+        name: Some(name.to_owned()),
+        ..ProductChanges::default()
+    };
+    let mut tx = store.begin(super::caller());
+    products::update(&mut tx, id, None, &changes).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(products::get(&database.store, id).await.unwrap().name, name);
+}
+
+pub async fn changes_are_heard_of(database: &Database) {
+    let product = database.product("A-1", 0).await;
+    let other = database.product("A-2", 0).await;
+    let store = &database.store;
+    if store.engine() == Engine::Sqlite {
+        let before = store.mark(Kept::Product, product.id).unwrap();
+        rename(database, store, product.id, "Renamed").await;
+        assert_ne!(store.mark(Kept::Product, product.id), Some(before));
+        return;
+    }
+    assert_eq!(store.mark(Kept::Product, product.id), None, "nobody listens");
+    let (began, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let listening = store.clone();
+    let task = tokio::spawn(async move {
+        listening
+            .hear_changes(|| {
+                let _ = began.send(());
+            })
+            .await
+    });
+    has_begun.recv().await.unwrap();
+    let before = store.mark(Kept::Product, product.id).unwrap();
+    let untouched = store.mark(Kept::Product, other.id).unwrap();
+    // Another instance, which knows nothing of this one.
+    let elsewhere = database.with_one_connection();
+    rename(database, &elsewhere, product.id, "Renamed").await;
+    let heard = async {
+        while store.mark(Kept::Product, product.id) == Some(before) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), heard).await.unwrap();
+    assert_eq!(store.mark(Kept::Product, other.id), Some(untouched));
+    // The connection is lost: what others do is not heard of.
+    store
+        .execute_raw("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()")
+        .await
+        .unwrap();
+    tokio::time::timeout(Duration::from_secs(30), task)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(store.mark(Kept::Product, product.id), None);
 }
