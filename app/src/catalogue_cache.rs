@@ -5,6 +5,7 @@
 //! change and ended after it is found by nobody. Of those who ask for the same at once one reads.
 
 use crate::{CheckResult, Error, health::Health, metrics::CacheMetrics};
+use futures_util::stream::{self, TryStreamExt as _};
 use inventory_domain::{location::Location, product::Product};
 use inventory_store::{Kept, Page, Store, StoreError, locations, products};
 use moka::future::Cache;
@@ -16,6 +17,8 @@ use uuid::Uuid;
 const ENTRIES_MAX: u64 = 20_000;
 /// Things of a kind that are read when it begins.
 const WARM: i64 = 1_000;
+/// Of these, read at once.
+const WARM_AT_ONCE: usize = 50;
 /// First wait before others are listened to again; doubles up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
@@ -41,20 +44,41 @@ impl<T: Send + Sync + 'static> Shelf<T> {
         mark: Option<u64>,
         read: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<Arc<T>, Error> {
-        let read = async { Ok(Arc::new(read.await?)) };
         let (Some(kept), Some(mark)) = (&self.kept, mark) else {
-            return read.await;
+            return Ok(Arc::new(read.await?));
         };
         let found = kept.get(&(id, mark)).await;
         self.metrics.looked_up(found.is_some());
         match found {
             Some(found) => Ok(found),
-            None => kept
-                .try_get_with((id, mark), read)
-                .await
-                .map_err(|error: Arc<Error>| (*error).clone()),
+            None => load(kept, (id, mark), read).await,
         }
     }
+
+    /// As [`Shelf::get`], and nobody has asked for it.
+    async fn warm(
+        &self,
+        id: i64,
+        mark: Option<u64>,
+        read: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<(), Error> {
+        match (&self.kept, mark) {
+            (Some(kept), Some(mark)) => load(kept, (id, mark), read).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is kept under `key`, else what is read; of those who want the same at once one reads.
+async fn load<T: Send + Sync + 'static>(
+    kept: &Cache<(i64, u64), Arc<T>>,
+    key: (i64, u64),
+    read: impl Future<Output = Result<T, StoreError>>,
+) -> Result<Arc<T>, Error> {
+    let read = async { Ok(Arc::new(read.await?)) };
+    kept.try_get_with(key, read)
+        .await
+        .map_err(|error: Arc<Error>| (*error).clone())
 }
 
 /// What is kept of the catalogue.
@@ -109,13 +133,23 @@ impl CatalogueCache {
     async fn warm(&self, store: &Store) -> Result<(), Error> {
         let mut page = Page::new(0, WARM);
         page.sort = products::SORTING.parse("-updated_at").unwrap_or_default();
-        for product in products::list(store, &products::ProductFilter::default(), page).await? {
-            self.product(store, product.id).await?;
-        }
-        for location in locations::list(store, Page::new(0, WARM)).await? {
-            self.location(store, location.id).await?;
-        }
-        Ok(())
+        // What the list says may have changed since: each is read again after its mark, many with one statement.
+        let products = products::list(store, &products::ProductFilter::default(), page).await?;
+        let warm = products.into_iter().map(|Product { id, .. }| {
+            let mark = store.mark(Kept::Product, id);
+            self.products.warm(id, mark, products::get(store, id))
+        });
+        stream::iter(warm.map(Ok))
+            .try_for_each_concurrent(WARM_AT_ONCE, |warm| warm)
+            .await?;
+        let locations = locations::list(store, Page::new(0, WARM)).await?;
+        let warm = locations.into_iter().map(|Location { id, .. }| {
+            let mark = store.mark(Kept::Location, id);
+            self.locations.warm(id, mark, locations::get(store, id))
+        });
+        stream::iter(warm.map(Ok))
+            .try_for_each_concurrent(WARM_AT_ONCE, |warm| warm)
+            .await
     }
 }
 

@@ -84,7 +84,7 @@ impl Operation {
 
     /// Whether its answers may hold secrets.
     pub(crate) fn has_secrets(&self) -> bool {
-        matches!(self.resource(), "clients" | "keys" | "token" | "webhooks")
+        matches!(self.resource(), "channels" | "clients" | "keys" | "token" | "webhooks")
     }
 
     /// Who may keep its answers: nobody what holds personal data or secrets, and only the caller itself, asking each time

@@ -103,6 +103,13 @@ pub fn problems() -> String {
     text
 }
 
+/// The text of `docs/openapi.json`: the API document, a line for each thing, so that a change is seen where it is.
+pub fn openapi() -> String {
+    let mut text = serde_json::to_string_pretty(&crate::openapi::document()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
 /// Every code.
 pub(crate) fn codes() -> Vec<Code> {
     let conflicts = Conflict::ALL.iter().map(|conflict| conflict_code(*conflict));

@@ -6,7 +6,7 @@
 
 use crate::{
     StoreError,
-    db::{Sql, Store},
+    db::{Engine, Sql, Store},
 };
 use inventory_domain::event::EventType;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
@@ -16,7 +16,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -89,6 +89,12 @@ impl Changes {
         self.counter(kept, id).fetch_add(1, Ordering::SeqCst);
     }
 
+    fn these_changed(&self, of: &[(Kept, i64)]) {
+        for (kept, id) in of {
+            self.changed(*kept, *id);
+        }
+    }
+
     fn all_changed(&self) {
         self.0.all.fetch_add(1, Ordering::SeqCst);
     }
@@ -96,14 +102,38 @@ impl Changes {
 
 /// Tells of changes when it is dropped: after their commit, whatever became of it or of who asked for it.
 pub(crate) struct Told {
-    pub(crate) changes: Changes,
-    pub(crate) of: Vec<(Kept, i64)>,
+    store: Store,
+    of: Vec<(Kept, i64)>,
+    is_over: bool,
+}
+
+impl Told {
+    /// Of a transaction that is about to be committed.
+    pub(crate) const fn new(store: Store, of: Vec<(Kept, i64)>) -> Self {
+        let is_over = false;
+        Self { store, of, is_over }
+    }
+
+    /// The commit is over, well or not.
+    pub(crate) fn over(mut self) {
+        self.is_over = true;
+    }
 }
 
 impl Drop for Told {
     fn drop(&mut self) {
-        for (kept, id) in &self.of {
-            self.changes.changed(*kept, *id);
+        let changes = self.store.changes.clone();
+        let of = std::mem::take(&mut self.of);
+        changes.these_changed(&of);
+        // Nobody waited for the end: the commit may be on its way still, and what is read meanwhile is what was before. PostgreSQL
+        // tells of it; SQLite lets nobody else write until it is over.
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (false, Engine::Sqlite, Ok(runtime)) = (self.is_over, self.store.engine(), runtime) {
+            let store = self.store.clone();
+            runtime.spawn(async move {
+                drop(store.turn_to_write().await);
+                changes.these_changed(&of);
+            });
         }
     }
 }
@@ -121,20 +151,26 @@ impl Store {
         })
     }
 
-    /// Hears of changes of others until that does not work any more, and says why; `began` is called when it does. On SQLite it
-    /// never ends.
-    pub async fn hear_changes(&self, began: impl FnOnce()) -> StoreError {
-        let Some(options) = self.postgres_options() else {
-            began();
-            return std::future::pending().await;
-        };
-        match self.hear(direct(options), began).await {
-            Ok(never) => match never {},
-            Err(error) => error,
+    /// Hears of changes of others until that does not work any more, and says why; `began` is called when it does, again after
+    /// each change of user or password. On SQLite it never ends.
+    pub async fn hear_changes(&self, mut began: impl FnMut()) -> StoreError {
+        loop {
+            let made = Instant::now();
+            let Some(options) = self.postgres_options() else {
+                began();
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                heard = self.hear(direct(options), &mut began) => match heard {
+                    Ok(never) => match never {},
+                    Err(error) => return error,
+                },
+                () = self.outdated(made) => {}
+            }
         }
     }
 
-    async fn hear(&self, options: PgConnectOptions, began: impl FnOnce()) -> Result<Infallible, StoreError> {
+    async fn hear(&self, options: PgConnectOptions, began: &mut impl FnMut()) -> Result<Infallible, StoreError> {
         static NOTIFY: Sql = Sql::new("SELECT pg_notify('inventory_catalogue', $1)");
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -208,5 +244,38 @@ async fn within<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result
     match timeout(ANSWER_MAX, work).await {
         Ok(result) => Ok(result?),
         Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+
+    #[tokio::test]
+    async fn a_commit_that_nobody_waited_for_is_told_of_when_it_is_over() {
+        let store = Store::open(&Options {
+            url: "sqlite::memory:".to_owned(),
+            password: None,
+            authentication: crate::Authentication::default(),
+            connections_max: 2,
+            acquire_timeout: Duration::from_secs(30),
+            statement_timeout: Duration::from_secs(30),
+        })
+        .unwrap();
+        let mark = || store.mark(Kept::Product, 1).unwrap();
+        Told::new(store.clone(), vec![(Kept::Product, 1)]).over();
+        tokio::task::yield_now().await;
+        assert_eq!(mark(), 1);
+
+        // Somebody writes still, as the commit may that was given up.
+        let writing = store.turn_to_write().await.unwrap();
+        drop(Told::new(store.clone(), vec![(Kept::Product, 1)]));
+        tokio::task::yield_now().await;
+        assert_eq!(mark(), 2, "at once");
+        drop(writing);
+        while mark() < 3 {
+            drop(store.turn_to_write().await.unwrap());
+        }
     }
 }

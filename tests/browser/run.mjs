@@ -18,14 +18,15 @@ const browser = await puppeteer.launch({
   // Through a pipe: however this process ends, the browser ends with it.
   pipe: true,
   // Chromium's sandbox refuses to run as root, as tests in containers do. Nothing but our own pages is opened.
-  args: ["--disable-dev-shm-usage", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])],
+  // And nothing else could be: the internet is behind a proxy that is not there, this machine's own addresses are not.
+  args: ["--disable-dev-shm-usage", "--proxy-server=127.0.0.1:9", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])],
   defaultViewport: { width: 1280, height: 900 },
 });
 const errors = [];
 let page;
 try {
   page = await browser.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   // The protocol itself, whose events come in order: those of a page are there before the answer to a question about it.
   const session = await page.createCDPSession();
   session.on("Runtime.exceptionThrown", ({ exceptionDetails: thrown }) =>

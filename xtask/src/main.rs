@@ -1,4 +1,4 @@
-//! What developers run: `cargo xtask dev`, `test`, `package`, `invoke`, `bench`, `fuzz`.
+//! What developers run: `cargo xtask dev`, `test`, `package`, `invoke`, `bench`, `fuzz`, `openapi`.
 //!
 //! The first thing a newcomer builds, so it depends on little.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -10,6 +10,7 @@ mod fuzz;
 mod group;
 mod http;
 mod invoke;
+mod openapi;
 mod package;
 #[allow(dead_code, unreachable_pub, reason = "a library's file: not all of it is used here")]
 #[path = "../../tests/src/postgres.rs"]
@@ -45,6 +46,8 @@ enum Command {
     Bench(bench::Options),
     /// Feeds devhost what a fuzzer makes up: bytes on the wire, replies, routes, schedules, files.
     Fuzz(fuzz::Options),
+    /// Says what a change of the API's document means to those who call it.
+    Openapi(openapi::Options),
 }
 
 fn main() -> ExitCode {
@@ -66,5 +69,6 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Invoke(options) => invoke::run(&options).await,
         Command::Bench(options) => bench::run(&options).await,
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Openapi(options) => openapi::run(&options),
     }
 }

@@ -6,8 +6,7 @@ use axum::{
 };
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use http::{HeaderValue, header};
-
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use std::io::Write as _;
 
@@ -37,13 +36,14 @@ fn is_compressible(response: &Response) -> bool {
 
 /// `response` as the client takes it.
 pub(crate) async fn compress(takes_gzip: bool, mut response: Response) -> Response {
-    if !is_compressible(&response) {
-        return response;
+    let has_form = is_compressible(&response);
+    // What was not sent again may have been compressed: who keeps it is told the same as then (RFC 9110, section 15.4.5).
+    if has_form || response.status() == StatusCode::NOT_MODIFIED {
+        response
+            .headers_mut()
+            .append(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
-    response
-        .headers_mut()
-        .append(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if !takes_gzip {
+    if !(has_form && takes_gzip) {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -1,6 +1,6 @@
 //! A program over a database of its own, and a client that speaks to its router.
 
-use axum::body::Body;
+use axum::{ServiceExt, body::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use inventory_app::{App, Settings};
@@ -64,6 +64,15 @@ impl Api {
             app,
             directory,
         }
+    }
+
+    /// Serves the program on a port of this machine; gives its address.
+    pub async fn serve(&self) -> String {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = ServiceExt::<Request<Body>>::into_make_service(self.handler.clone());
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        format!("http://{address}")
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: Headers<'_>, body: impl Into<Body>) -> Answer {

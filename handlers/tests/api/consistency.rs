@@ -306,7 +306,7 @@ fn every_operation_is_described_with_examples_and_problems() {
 }
 
 /// What of `value` is not as `schema` says, as far as our document uses JSON Schema.
-fn violations(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+pub fn violations(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     if let Some(target) = schema["$ref"].as_str() {
         let target = document.pointer(target.strip_prefix('#').unwrap()).unwrap();
         return violations(document, target, value);

@@ -1,8 +1,7 @@
 //! The dashboard: its files, and what a person sees and does on it in a browser.
 
 use crate::{accounts::PASSWORD, client::Api};
-use axum::ServiceExt;
-use http::{Method, Request};
+use http::Method;
 use inventory_domain::Role;
 use inventory_tests::browser;
 use serde_json::{Value, json};
@@ -131,16 +130,6 @@ async fn the_pace_of_orders_is_told_by_the_minute() {
     api.get("/api/v1/orders/pace?minutes=61").await.problem(422, "invalid");
 }
 
-/// Serves the program on a port of this machine; gives its address.
-async fn serve(api: &Api) -> String {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let handler = api.handler.clone();
-    let service = ServiceExt::<Request<axum::body::Body>>::into_make_service(handler);
-    tokio::spawn(async move { axum::serve(listener, service).await });
-    format!("http://{address}/dashboard")
-}
-
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/dashboard.mjs")
 }
@@ -188,7 +177,7 @@ async fn a_manager_reorders_by_clicks_and_a_viewer_is_offered_nothing_else() {
         target.join("tools/browser/node_modules/axe-core/axe.min.js")
     });
     let input = json!({
-        "url": serve(&api).await, "password": PASSWORD, "axe": axe, "item": item, "screenshots": screenshots,
+        "url": format!("{}/dashboard", api.serve().await), "password": PASSWORD, "axe": axe, "item": item, "screenshots": screenshots,
     });
     let (seen, errors) = browser::run_with_errors(&script(), &input).await;
     // Those in the documents are made with this.

@@ -1,7 +1,10 @@
-use crate::client::Api;
+use crate::{accounts::PASSWORD, client::Api};
 use http::Method;
+use inventory_domain::Role;
+use inventory_tests::browser;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 const NOTICE: &str = include_str!("../../assets/NOTICE");
 
@@ -105,16 +108,67 @@ async fn the_document_is_served() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_are_read_and_operations_tried_out_without_the_internet() {
+    // ReDoc's own logo is at its makers': the page's policy keeps it out, and nothing else is wrong.
+    const LOGO: &str = "https://cdn.redoc.ly/redoc/logo-mini.svg";
+    let api = Api::with_accounts(&[]).await;
+    api.user("mary", Role::Admin).await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/docs.mjs");
+    let input = json!({ "url": api.serve().await, "user": "mary", "password": PASSWORD });
+    let (seen, errors) = browser::run_with_errors(&script, &input).await;
+    let is_refused = |error: &String| error.contains(LOGO) && error.contains("The action has been blocked");
+    assert!(errors.iter().all(is_refused), "{errors:?}");
+    let elsewhere = seen["elsewhere"].as_array().unwrap();
+    assert!(elsewhere.iter().all(|url| url == LOGO), "{elsewhere:?}");
+    let document = serde_json::to_value(inventory_handlers::openapi_document()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let operations: usize = paths.values().map(|item| item.as_object().unwrap().len()).sum();
+    assert_eq!(
+        (&seen["operations"], &seen["sections"]),
+        (&json!(operations), &json!(operations))
+    );
+    for (name, status) in [("created", "201"), ("listed", "200")] {
+        assert_eq!(seen[name]["status"], status, "{}", seen[name]);
+        assert!(
+            seen[name]["curl"].as_str().unwrap().contains("Authorization: Bearer"),
+            "{}",
+            seen[name]
+        );
+    }
+    assert!(
+        seen["created"]["body"].as_str().unwrap().contains("TEA-GREEN-100"),
+        "{seen}"
+    );
+    // It was a real call, by who is signed in.
+    let token = api.token_of(Role::Admin).await;
+    let made = api
+        .read(&token, "/api/v1/audit?action=products_create")
+        .await
+        .expect(200)
+        .items();
+    assert_eq!(
+        (made.len(), &made[0]["actor"], &made[0]["after"]["sku"]),
+        (1, &json!("user:mary"), &json!("TEA-GREEN-100"))
+    );
+}
+
 #[test]
 fn the_reference_is_what_the_code_says() {
     for (name, text) in [
         ("functions", inventory_handlers::reference::functions()),
         ("problems", inventory_handlers::reference::problems()),
+        ("openapi", inventory_handlers::reference::openapi()),
     ] {
-        let path = format!("{}/../docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
+        let file = if name == "openapi" {
+            "openapi.json"
+        } else {
+            &format!("{name}.md")
+        };
+        let path = format!("{}/../docs/{file}", env!("CARGO_MANIFEST_DIR"));
         assert!(
             std::fs::read_to_string(&path).is_ok_and(|written| written == text),
-            "docs/{name}.md is old: cargo run --package inventory-handlers --example reference {name} > docs/{name}.md"
+            "docs/{file} is old: cargo run --package inventory-handlers --example reference {name} > docs/{file}"
         );
     }
 }

@@ -16,6 +16,7 @@ mod files;
 mod forms;
 mod lists;
 mod metrics;
+mod operations;
 mod orders;
 mod payments;
 mod reservations;

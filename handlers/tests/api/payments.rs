@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 const ORDERS: &str = "/api/v1/orders";
 const WEBHOOK: &str = "/api/v1/payments/webhook";
-const SECRET: &str = "whsec_0123456789abcdef";
+pub const SECRET: &str = "whsec_0123456789abcdef";
 const NEXT_SECRET: &str = "whsec_fedcba9876543210";
 
 fn signature(secret: &str, time: i64, body: &str) -> String {
@@ -34,10 +34,16 @@ async fn api() -> Api {
     api
 }
 
+/// The header of a message that is signed now.
+pub fn header(body: &str) -> String {
+    let time = now();
+    format!("t={time},v1={}", signature(SECRET, time, body))
+}
+
 /// Sends a message as Stripe does.
 async fn tell(api: &Api, message: &Value) -> Answer {
-    let (body, time) = (message.to_string(), now());
-    let header = format!("t={time},v1={}", signature(SECRET, time, &body));
+    let body = message.to_string();
+    let header = header(&body);
     let headers = [
         ("stripe-signature", header.as_str()),
         ("content-type", "application/json; charset=utf-8"),

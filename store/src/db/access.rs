@@ -142,6 +142,17 @@ fn is_refusal(error: &sqlx::Error) -> bool {
 }
 
 impl Store {
+    /// Returns when a connection made at that moment is from before a change of user or password.
+    pub(crate) async fn outdated(&self, made: Instant) {
+        let mut changes = self.access.changes.subscribe();
+        while !self.access.is_outdated(made.elapsed()) {
+            if changes.changed().await.is_err() {
+                // Nobody changes anything any more.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// A connection. Where somebody listens to [`Store::refusals`], a refusal is not the end: another password may be on
     /// its way, or another connection become free. It waits as long as for a free connection.
     pub(super) async fn acquire(&self, pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {

@@ -219,6 +219,15 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Waits until whoever writes just now is done, and lets nobody else write (on SQLite) until what it returns is dropped.
+    pub(crate) async fn turn_to_write(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.begin(Caller::new("", ""));
+        tx.connect().await?;
+        Ok(tx)
+    }
+}
+
 impl Tx {
     /// The moment of everything that this transaction does.
     pub const fn now(&self) -> Timestamp {
@@ -418,10 +427,16 @@ impl Tx {
     /// When the database refuses or is away. After an error of the commit itself the outcome is unknown to the caller; all
     /// operations are safe to repeat.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        let _told = Told {
-            changes: self.store.changes.clone(),
-            of: std::mem::take(&mut self.changed),
-        };
+        if self.changed.is_empty() {
+            return self.finish().await;
+        }
+        let told = Told::new(self.store.clone(), std::mem::take(&mut self.changed));
+        let result = self.finish().await;
+        told.over();
+        result
+    }
+
+    async fn finish(mut self) -> Result<(), StoreError> {
         let mut rows = std::mem::take(&mut self.staged);
         let (actor, request_id, at) = (
             self.caller.actor.as_str(),
